@@ -1,0 +1,295 @@
+"""Work from a durable consumer: handled side by side, kept alive by heartbeats, given back with back-off, dead-lettered when hopeless."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
+import nats.errors
+import structlog
+from prometheus_client import Counter, Gauge
+
+from libs.events import subjects, wire
+from libs.events.errors import EventsError, InvalidSubject, LogUnavailable
+from libs.process import faults
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+__all__ = ["Delivery", "Done", "Handler", "Later", "Outcome", "Refused", "Subscription"]
+
+log = structlog.get_logger(__name__)
+
+_HANDLED = Counter("jobstream_messages_handled_total", "Messages by what became of them.", ["consumer", "outcome"])
+_ACTIVE = Gauge("jobstream_messages_active", "Messages being handled.", ["consumer"])
+_PENDING = Gauge("jobstream_consumer_pending", "Messages that wait behind the latest delivered one.", ["consumer"])
+
+_EXPIRES_SECONDS = 30.0
+_IDLE_HEARTBEAT_SECONDS = 5.0
+_BACKOFF_SECONDS_MAX = 30.0
+
+
+class Done(msgspec.Struct, frozen=True):
+    """Handled: do not deliver it again."""
+
+
+class Later(msgspec.Struct, frozen=True):
+    """Not now: deliver it again after `delay_seconds`."""
+
+    delay_seconds: float
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Hopeless: put it among the dead letters with the reason."""
+
+    reason: str
+
+
+Outcome = Done | Later | Refused
+
+
+class Delivery:
+    """One message in this worker's hands, for as long as its lease lasts."""
+
+    def __init__(self, message: Msg, lease_seconds: float) -> None:
+        metadata = message.metadata
+        self.message = wire.Stored(
+            message.subject, metadata.sequence.stream, message.headers or {}, message.data
+        )
+        self.subject = subjects.parse(message.subject)
+        self.deliveries = metadata.num_delivered
+        self.reply = message.reply
+        self._lease_seconds = lease_seconds
+        self._lease_until = time.monotonic() + lease_seconds
+
+    @property
+    def lease_lost(self) -> bool:
+        """Whether another worker may hold the message by now. Then this one sends nothing more about it."""
+        return time.monotonic() >= self._lease_until
+
+    def renew(self, confirmed_from: float) -> None:
+        """The server confirmed an in-progress sent at this monotonic time."""
+        if not self.lease_lost:
+            self._lease_until = confirmed_from + self._lease_seconds
+
+
+Handler = Callable[[Delivery], Awaitable[Outcome]]
+
+
+class Subscription:
+    """Delivers the messages of one durable pull consumer to a handler, at most `concurrency` at once."""
+
+    def __init__(
+        self,
+        nats: Client,
+        stream: str,
+        consumer: str,
+        handler: Handler,
+        *,
+        service: str,
+        concurrency: int,
+        lease_seconds: float,
+        deliveries_max: int | None = None,
+    ) -> None:
+        """With `deliveries_max`, a message delivered more often than that is a dead letter; without, it is retried for ever."""
+        self._nats = nats
+        self._stream = stream
+        self._consumer = consumer
+        self._label = f"{stream}/{consumer}"
+        self._handler = handler
+        self._service = service
+        self._concurrency = concurrency
+        self._lease_seconds = lease_seconds
+        self._deliveries_max = deliveries_max
+        self._active: dict[asyncio.Task[None], Delivery | None] = {}
+        self._free = asyncio.Event()
+        self._wake = asyncio.Event()
+
+    @property
+    def active(self) -> int:
+        """How many messages are being handled."""
+        return len(self._active)
+
+    def reconnected(self) -> None:
+        """Ask again at once: the server forgot what was asked before."""
+        self._wake.set()
+
+    async def run(self, stopping: asyncio.Event, *, drain_seconds: float = 10.0) -> None:
+        """Work until `stopping`; then take nothing new, give what is being handled `drain_seconds` to end, and hand back the rest."""
+        heartbeat = asyncio.create_task(self._heartbeat())
+        stop = asyncio.create_task(stopping.wait())
+        pulling = asyncio.create_task(self._pull())
+        try:
+            await asyncio.wait((stop, pulling), return_when=asyncio.FIRST_COMPLETED)
+            if pulling.done():
+                await pulling
+        finally:
+            pulling.cancel()
+            stop.cancel()
+            if self._active:
+                await asyncio.wait(tuple(self._active), timeout=drain_seconds)
+            leftover = tuple(self._active)
+            for task in leftover:
+                task.cancel()
+            await asyncio.gather(*leftover, pulling, return_exceptions=True)
+            heartbeat.cancel()
+
+    async def _pull(self) -> None:
+        inbox = self._nats.new_inbox()
+        subscription = await self._nats.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
+        asked = 0  # how many messages the outstanding pull may still bring
+        silent_since = time.monotonic()
+        while True:
+            free = self._concurrency - len(self._active)
+            if free <= 0:
+                self._free.clear()
+                await self._free.wait()
+                continue
+            if asked <= 0 or self._wake.is_set():
+                self._wake.clear()
+                asked = free
+                request = {
+                    "batch": free,
+                    "expires": int(_EXPIRES_SECONDS * 1e9),
+                    "idle_heartbeat": int(_IDLE_HEARTBEAT_SECONDS * 1e9),
+                }
+                try:
+                    await self._nats.publish(subject, msgspec.json.encode(request), reply=inbox)
+                except (nats.errors.Error, OSError) as error:
+                    log.warning("subscription.pull_failed", consumer=self._label, error=str(error))
+                    asked = 0
+                    await asyncio.sleep(0.5)
+                    continue
+                silent_since = time.monotonic()
+            try:
+                message = await subscription.next_msg(timeout=1.0)
+            except nats.errors.TimeoutError:
+                # Heartbeats stopped: the server restarted or moved the consumer, and forgot the pull.
+                if time.monotonic() - silent_since > 2 * _IDLE_HEARTBEAT_SECONDS:
+                    asked = 0
+                continue
+            silent_since = time.monotonic()
+            status = (message.headers or {}).get("Status") if not message.data else None
+            if status is None:
+                asked -= 1
+                self._take(message)
+            elif status == "100":
+                continue
+            else:
+                asked = 0
+                if status not in ("404", "408"):
+                    description = (message.headers or {}).get("Description", "")
+                    log.warning("subscription.pull_ended", consumer=self._label, status=status, reason=description)
+                    await asyncio.sleep(0.25)
+
+    def _take(self, message: Msg) -> None:
+        task = asyncio.create_task(self._handle(message))
+        self._active[task] = None
+        task.add_done_callback(self._ended)
+        _ACTIVE.labels(self._label).set(len(self._active))
+        _PENDING.labels(self._label).set(message.metadata.num_pending)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._active.pop(task, None)
+        self._free.set()
+        _ACTIVE.labels(self._label).set(len(self._active))
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("subscription.crashed", consumer=self._label, exc_info=error)
+
+    async def _handle(self, message: Msg) -> None:
+        try:
+            delivery = Delivery(message, self._lease_seconds)
+        except InvalidSubject as error:
+            # Nobody but an operator with a client of their own can have put it there; it can never be handled.
+            log.error("subscription.foreign_message", consumer=self._label, subject=message.subject, error=str(error))
+            await self._send(message.reply, b"+TERM not a subject of jobstream")
+            return
+        task = asyncio.current_task()
+        if task is not None:
+            self._active[task] = delivery
+        with structlog.contextvars.bound_contextvars(
+            job_id=str(delivery.subject.stream.id), correlation_id=delivery.message.headers.get(wire.CORRELATION)
+        ):
+            outcome = await self._outcome(delivery)
+            if delivery.lease_lost:
+                # A late ack, nak or term would act on the delivery of whoever has the message now.
+                await faults.reach("subscription.stale_ack")
+                _HANDLED.labels(self._label, "lease_lost").inc()
+                log.warning("subscription.lease_lost", consumer=self._label, sequence=delivery.message.sequence)
+                return
+            await faults.reach("subscription.before_ack")
+            _HANDLED.labels(self._label, type(outcome).__name__.lower()).inc()
+            match outcome:
+                case Done():
+                    await self._send(delivery.reply, b"+ACK")
+                case Later():
+                    delay = max(0, int(outcome.delay_seconds * 1e9))
+                    await self._send(delivery.reply, b'-NAK {"delay": %d}' % delay)
+                case Refused():
+                    await self._dead_letter(delivery, outcome.reason)
+                case _:
+                    assert_never(outcome)
+
+    async def _outcome(self, delivery: Delivery) -> Outcome:
+        hopeless = self._deliveries_max is not None and delivery.deliveries > self._deliveries_max
+        if hopeless:
+            return Refused(f"delivered {delivery.deliveries} times without success")
+        try:
+            return await self._handler(delivery)
+        except asyncio.CancelledError:
+            return Later(0)
+        except LogUnavailable as error:
+            log.warning("subscription.unavailable", consumer=self._label, error=str(error))
+            return Later(random.uniform(0.5, 2.0))  # noqa: S311
+        except Exception as error:
+            log.exception("subscription.handler_failed", consumer=self._label, deliveries=delivery.deliveries)
+            if self._deliveries_max is not None and delivery.deliveries >= self._deliveries_max:
+                return Refused(f"{type(error).__name__}: {error}")
+            delay = min(_BACKOFF_SECONDS_MAX, 2.0 ** min(delivery.deliveries - 1, 10))
+            return Later(delay * random.uniform(0.5, 1.0))  # noqa: S311
+
+    async def _dead_letter(self, delivery: Delivery, reason: str) -> None:
+        headers = dict(delivery.message.headers)
+        headers[wire.MESSAGE_ID] = f"dead-{self._label}-{delivery.message.sequence}"
+        headers["Dead-Reason"] = " ".join(reason.split())[:500]
+        headers["Dead-Subject"] = delivery.message.subject
+        headers["Dead-Message-Id"] = delivery.message.headers.get(wire.MESSAGE_ID, "")
+        headers["Dead-Deliveries"] = str(delivery.deliveries)
+        log.error("subscription.dead_letter", consumer=self._label, reason=reason, subject=delivery.message.subject)
+        subject = subjects.dead_letter(delivery.subject.stream, self._service)
+        try:
+            await wire.publish(self._nats, subject, delivery.message.data, headers, timeout=5)
+        except EventsError as error:
+            log.warning("subscription.dead_letter_failed", error=str(error))
+            await self._send(delivery.reply, b'-NAK {"delay": 5000000000}')
+            return
+        await self._send(delivery.reply, b"+TERM " + headers["Dead-Reason"].encode())
+
+    async def _send(self, reply: str, word: bytes) -> None:
+        try:
+            await self._nats.publish(reply, word)
+        except (nats.errors.Error, OSError) as error:
+            # It will be delivered again, and handling it again changes nothing.
+            log.warning("subscription.ack_not_sent", consumer=self._label, error=str(error))
+
+    async def _heartbeat(self) -> None:
+        """Tell the server three times a lease that each message is still being worked on, and believe only what it confirms."""
+
+        async def renew(delivery: Delivery) -> None:
+            sent = time.monotonic()
+            try:
+                await self._nats.request(delivery.reply, b"+WPI", timeout=self._lease_seconds / 3)
+            except (nats.errors.Error, asyncio.TimeoutError, OSError):
+                return
+            delivery.renew(sent)
+
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            held = [each for each in self._active.values() if each is not None and not each.lease_lost]
+            await asyncio.gather(*(renew(each) for each in held))

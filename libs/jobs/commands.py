@@ -1,0 +1,280 @@
+"""What people and workers can want of a job.
+
+`WIRE` commands travel on `cmd.<owner>.<job>.<verb>` and come from people through the gateway; the others never leave the worker that
+decides them. A command with an `attempt` comes from the worker that holds it; decided for an older attempt it raises `FenceLost`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import msgspec
+
+from libs.jobs.events import Failure, Usage
+
+__all__ = [
+    "VERBS",
+    "WIRE",
+    "ApproveStep",
+    "AwaitSignal",
+    "CancelJob",
+    "CompleteJob",
+    "CompleteMap",
+    "CreateJob",
+    "FailJob",
+    "FailReply",
+    "FailStep",
+    "FireTimer",
+    "JobCommand",
+    "PostMessage",
+    "PostReply",
+    "RecordStep",
+    "RejectStep",
+    "ReportProgress",
+    "RequestApproval",
+    "RetryJob",
+    "SendSignal",
+    "SetTimer",
+    "StartAttempt",
+    "StartMap",
+    "StartReply",
+    "StoreArtifact",
+    "SuspendAttempt",
+    "WireCommand",
+]
+
+
+class _Command(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+# -- from people, on the wire ------------------------------------------------------------------------------------------
+
+
+class CreateJob(_Command, frozen=True, kw_only=True):
+    verb: ClassVar[str] = "create"
+    kind: str
+    prompt: str
+    talks: bool
+    request: Any = None
+    approvals: tuple[str, ...] = ()
+    sender: str = "user"
+
+
+class PostMessage(_Command, frozen=True, kw_only=True):
+    verb: ClassVar[str] = "chat"
+    content: str
+    sender: str = "user"
+
+
+class CancelJob(_Command, frozen=True, kw_only=True):
+    verb: ClassVar[str] = "cancel"
+    reason: str = ""
+
+
+class RetryJob(_Command, frozen=True, kw_only=True):
+    verb: ClassVar[str] = "retry"
+
+
+class ApproveStep(_Command, frozen=True, kw_only=True):
+    verb: ClassVar[str] = "approve"
+    name: str
+    approval_version: int
+    comment: str = ""
+
+
+class RejectStep(_Command, frozen=True, kw_only=True):
+    verb: ClassVar[str] = "reject"
+    name: str
+    approval_version: int
+    comment: str = ""
+
+
+class SendSignal(_Command, frozen=True, kw_only=True):
+    verb: ClassVar[str] = "signal"
+    name: str
+    data: Any = None
+
+
+WireCommand = CreateJob | PostMessage | CancelJob | RetryJob | ApproveStep | RejectStep | SendSignal
+
+WIRE: dict[str, type[WireCommand]] = {each.verb: each for each in WireCommand.__args__}
+
+# Which service decides which verb. `pause`, `resume`, `fork` and `continue` will join the runner's.
+VERBS: dict[str, str] = {
+    "create": "agents",
+    "chat": "agents",
+    "cancel": "runner",
+    "retry": "runner",
+    "approve": "runner",
+    "reject": "runner",
+    "signal": "runner",
+}
+
+
+# -- from agents -------------------------------------------------------------------------------------------------------
+
+
+class StartReply(_Command, frozen=True, kw_only=True):
+    """Answer the oldest unanswered turn. Changes nothing where there is none, or where another worker is at it and this is no `takeover`."""
+
+    worker: str
+    takeover: bool = False
+    stalls_max: int = 10  # attempts on one turn that came to nothing, not even an error, before the job fails
+
+
+class PostReply(_Command, frozen=True, kw_only=True):
+    """Store the reply. With a `summary` the conversation is over and the job is queued."""
+
+    turn_id: UUID
+    attempt: int
+    message_id: UUID
+    sender: str
+    content: str
+    stream: str
+    metadata: dict[str, Any] = {}
+    usage: Usage | None = None
+    summary: str | None = None
+    forced: bool = False
+
+
+class FailReply(_Command, frozen=True, kw_only=True):
+    """The attempt came to nothing. Without `retry_in_seconds` the job fails with the error."""
+
+    turn_id: UUID
+    attempt: int
+    error: Failure
+    retry_in_seconds: float | None = None
+
+
+# -- from runners ------------------------------------------------------------------------------------------------------
+
+
+class StartAttempt(_Command, frozen=True, kw_only=True):
+    """Take the job. Changes nothing where there is nothing to run, or where another worker runs it and this is no `takeover`."""
+
+    worker: str
+    takeover: bool = False
+    stalls_max: int = 10  # attempts in a row that recorded nothing before the job fails
+
+
+class RecordStep(_Command, frozen=True, kw_only=True):
+    attempt: int
+    step_id: UUID
+    name: str
+    agent: str
+    message: str
+    result: msgspec.Raw
+    tries: int = 1
+    duration_seconds: float = 0.0
+    usage: Usage | None = None
+    stream: str | None = None
+
+
+class FailStep(_Command, frozen=True, kw_only=True):
+    attempt: int
+    name: str
+    tries: int
+    error: Failure
+    retry_in_seconds: float | None = None
+
+
+class RequestApproval(_Command, frozen=True, kw_only=True):
+    attempt: int
+    name: str
+    summary: str
+
+
+class AwaitSignal(_Command, frozen=True, kw_only=True):
+    attempt: int
+    name: str
+    due: datetime | None = None
+
+
+class SetTimer(_Command, frozen=True, kw_only=True):
+    attempt: int
+    name: str
+    due: datetime
+
+
+class FireTimer(_Command, frozen=True, kw_only=True):
+    """A schedule says that a timer is due; only what the log says counts."""
+
+    name: str
+    now: datetime
+
+
+class SuspendAttempt(_Command, frozen=True, kw_only=True):
+    """Let the worker go. Changes nothing where one of the waits is over already: then go on."""
+
+    attempt: int
+    waits: tuple[str, ...]
+
+
+class StartMap(_Command, frozen=True, kw_only=True):
+    attempt: int
+    name: str
+    total: int
+
+
+class CompleteMap(_Command, frozen=True, kw_only=True):
+    attempt: int
+    name: str
+    digest: str
+
+
+class ReportProgress(_Command, frozen=True, kw_only=True):
+    attempt: int
+    name: str
+    done: float
+    total: float | None = None
+    message: str = ""
+    data: Any = None
+
+
+class StoreArtifact(_Command, frozen=True, kw_only=True):
+    attempt: int
+    name: str
+    media_type: str
+    size: int
+    digest: str
+    object: str
+
+
+class CompleteJob(_Command, frozen=True, kw_only=True):
+    """The workflow returned. With an `app_id`, `app` is stored as the job's App first."""
+
+    attempt: int
+    app_id: UUID | None = None
+    app: Any = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class FailJob(_Command, frozen=True, kw_only=True):
+    attempt: int
+    error: Failure
+    step: str | None = None
+
+
+JobCommand = (
+    WireCommand
+    | StartReply
+    | PostReply
+    | FailReply
+    | StartAttempt
+    | RecordStep
+    | FailStep
+    | RequestApproval
+    | AwaitSignal
+    | SetTimer
+    | FireTimer
+    | SuspendAttempt
+    | StartMap
+    | CompleteMap
+    | ReportProgress
+    | StoreArtifact
+    | CompleteJob
+    | FailJob
+)
