@@ -30,6 +30,7 @@ __all__ = [
     "last_of",
     "publish",
     "read_range",
+    "send",
     "unavailable",
 ]
 
@@ -115,6 +116,14 @@ async def publish(
     except _UNREACHABLE as error:
         raise unavailable(f"publishing to {subject.split('.', 1)[0]}", error) from error
     return parse_ack(reply.data)
+
+
+async def send(client: Client, subject: str, payload: bytes, headers: dict[str, str]) -> None:
+    """Publish without waiting for an answer: the messages of a batch before its last. Raises `LogUnavailable` without a connection."""
+    try:
+        await client.publish(subject, payload, headers=headers)
+    except _UNREACHABLE as error:
+        raise unavailable(f"publishing to {subject.split('.', 1)[0]}", error) from error
 
 
 def parse_ack(data: bytes) -> PublishAck:

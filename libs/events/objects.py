@@ -1,0 +1,64 @@
+"""Bytes too large for a message: content-addressed files in the object store ARTIFACTS, written before the event that names them."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64encode
+from typing import TYPE_CHECKING
+
+import nats.errors
+import nats.js.errors
+from nats.js.object_store import ObjectStore
+
+from libs.events import wire
+from libs.events.errors import LogUnavailable
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+    from libs.events.subjects import StreamId
+
+__all__ = ["Objects", "digest"]
+
+BUCKET = "ARTIFACTS"
+
+
+def digest(data: bytes) -> str:
+    """`SHA-256=<base64url>`, as the object store itself writes digests."""
+    return "SHA-256=" + urlsafe_b64encode(hashlib.sha256(data).digest()).decode()
+
+
+class Objects:
+    """The object store. Names begin with owner and aggregate, so that erasing either finds its files."""
+
+    def __init__(self, nats_client: Client) -> None:
+        self._nats = nats_client
+        self._bucket: ObjectStore | None = None
+
+    async def put(self, stream: StreamId, data: bytes) -> str:
+        """Store the bytes and return their name; storing the same again writes nothing. Raises `LogUnavailable`."""
+        name = f"{stream.owner}/{stream.id}/{hashlib.sha256(data).hexdigest()}"
+        try:
+            bucket = await self._open()
+            try:
+                await bucket.get_info(name)
+            except nats.js.errors.NotFoundError:
+                await bucket.put(name, data)
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            raise wire.unavailable("storing an object", error) from error
+        return name
+
+    async def get(self, name: str) -> bytes:
+        """The bytes stored under a name, their digest checked. Raises `LogUnavailable` where they cannot be had."""
+        try:
+            result = await (await self._open()).get(name)
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            raise wire.unavailable(f"reading the object {name}", error) from error
+        if result.data is None:
+            raise LogUnavailable(f"the object {name} is empty")
+        return result.data
+
+    async def _open(self) -> ObjectStore:
+        if self._bucket is None:
+            self._bucket = await self._nats.jetstream().object_store(BUCKET)
+        return self._bucket
