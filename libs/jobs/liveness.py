@@ -1,15 +1,15 @@
 """Who is alive: a worker answers whether it still holds an attempt, so that others wait for it or take over at once.
 
-Every answer is a hint: an attempt taken from a living worker costs its work, never the log's truth, since the fence decides there.
+Every answer is a hint: an attempt taken from a living worker costs its work, never the log's truth, since the fence
+decides there.
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -67,10 +67,8 @@ class Holder:
     ) -> None:
         self._held.clear()
         if self._subscription is not None:
-            try:
+            with suppress(nats.errors.Error, OSError):  # the connection is gone, and the subscription with it
                 await self._subscription.unsubscribe()
-            except (nats.errors.Error, OSError):
-                pass  # the connection is gone, and the subscription with it
 
     def holds(self, stream: StreamId, attempt: int) -> bool:
         """Whether this worker is at this attempt of the job."""
@@ -100,14 +98,14 @@ class Holder:
 async def still_held(
     client: Client, worker: str, stream: StreamId, attempt: int, *, timeout_seconds: float = _ANSWER_SECONDS
 ) -> bool:
-    """Whether `worker` says that it is at this attempt of the job; a worker that is gone, or silent for `timeout_seconds`, is not.
+    """Whether `worker` says that it is at this attempt of the job; one that is gone or silent that long says no.
 
     Raises `LogUnavailable` where this process itself has lost NATS: then nothing is known.
     """
     question = msgspec.json.encode(_Question(job=stream.id, attempt=attempt))
     try:
         reply = await client.request(subjects.worker(worker), question, timeout=timeout_seconds)
-    except (nats.errors.TimeoutError, nats.errors.NoRespondersError, asyncio.TimeoutError) as error:
+    except (TimeoutError, nats.errors.NoRespondersError) as error:
         if not client.is_connected:
             raise wire.unavailable("asking a worker", error) from error
         return False
