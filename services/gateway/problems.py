@@ -69,7 +69,7 @@ class Code(StrEnum):
         return _SPECS[self].status
 
     @property
-    def title(self) -> str:
+    def heading(self) -> str:
         return _SPECS[self].title
 
     @property
@@ -151,7 +151,7 @@ class Problem(Exception):
         status: int | None = None,
     ) -> None:
         self.code = code
-        self.detail = detail or code.title + "."
+        self.detail = detail or code.heading + "."
         self.errors = tuple(errors)
         self.allowed = None if allowed is None else tuple(allowed)
         self.retry_after = None if retry_after is None else max(1, int(retry_after + 0.999))
@@ -162,7 +162,7 @@ class Problem(Exception):
     def document(self) -> ProblemDocument:
         return ProblemDocument(
             type=f"/problems/{self.code}",
-            title=self.code.title,
+            title=self.code.heading,
             status=self.status,
             detail=self.detail,
             code=self.code.value,

@@ -37,7 +37,7 @@ class InvalidToken(Exception):
     """The token proves nothing; `code` is `token_expired` (refresh it) or `token_invalid` (sign in)."""
 
     def __init__(self, code: Code) -> None:
-        super().__init__(code.title)
+        super().__init__(code.heading)
         self.code = code
 
 
