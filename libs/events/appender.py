@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,10 +29,11 @@ _BATCH_SIZE = Histogram(
     "jobstream_append_batch_decisions", "Decisions per atomic batch.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
 
-_SINGLES_IN_FLIGHT_MAX = 8
-_BATCHES_IN_FLIGHT_MAX = 4  # per process; the server allows 50 per stream over all processes
-_BATCH_DECISIONS_MIN = 8  # a batch costs as much as about this many single publishes
-_BATCH_MESSAGES_MAX = 256  # the server allows 1,000
+_SINGLES_IN_FLIGHT_MAX = 64
+_BATCHES_IN_FLIGHT_MAX = 1  # per process; the server handles one at a time, and allows 50 per stream over all processes
+_BATCH_DECISIONS_MIN = 8
+_WEIGHT = 0.1  # of the newest measurement in the running costs
+_BATCH_MESSAGES_MAX = 512  # the server allows 1,000
 _BATCH_BYTES_MAX = 2 * 1024 * 1024
 
 # Codes of JetStream. Replicated streams and batches answer 10164 where one node answers 10071; both may mean "another append is in flight".
@@ -73,6 +75,9 @@ class Appender:
         self._waiting: deque[_Decision] = deque()
         self._singles = 0
         self._batches = 0
+        # What a batch costs against a single publish differs tenfold between disks, so it is measured as we go.
+        self._single_seconds = 0.0003
+        self._batch_seconds = 0.002
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def append(self, guard: str, after_sequence: int, messages: Sequence[Message]) -> int:
@@ -86,18 +91,25 @@ class Appender:
         return await decision.done
 
     def _send(self) -> None:
+        worth_a_batch = max(_BATCH_DECISIONS_MIN, self._batch_seconds / self._single_seconds)
         while self._waiting:
-            decision = self._waiting[0]
-            many = len(self._waiting) >= _BATCH_DECISIONS_MIN or len(decision.messages) > 1
-            if not many and self._singles < _SINGLES_IN_FLIGHT_MAX:
-                self._waiting.popleft()
-                self._singles += 1
-                self._start(self._send_single(decision))
-            elif many and self._batches < _BATCHES_IN_FLIGHT_MAX:
+            batch = len(self._waiting) >= worth_a_batch or len(self._waiting[0].messages) > 1
+            if batch and self._batches < _BATCHES_IN_FLIGHT_MAX:
                 self._batches += 1
                 self._start(self._send_batch(self._take_batch()))
+            elif self._singles < _SINGLES_IN_FLIGHT_MAX and (single := self._take_single()) is not None:
+                self._singles += 1
+                self._start(self._send_single(single))
             else:
                 return
+
+    def _take_single(self) -> _Decision | None:
+        """The oldest decision that one message carries; those of several wait for their batch without holding it up."""
+        for index, decision in enumerate(self._waiting):
+            if len(decision.messages) == 1:
+                del self._waiting[index]
+                return decision
+        return None
 
     def _start(self, sending: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(sending)
@@ -178,7 +190,10 @@ class Appender:
     async def _publish_single(self, decision: _Decision) -> int:
         message = decision.messages[0]
         headers = {**message.headers, **_guard(decision)}
+        started, beside = time.perf_counter(), self._singles
         ack = await wire.publish(self._nats, message.subject, message.payload, headers, timeout=self._timeout)
+        each = (time.perf_counter() - started) / max(1, beside)
+        self._single_seconds += _WEIGHT * (each - self._single_seconds)
         await faults.reach("append.before_ack")
         _APPENDED.inc()
         return ack.seq
@@ -196,6 +211,7 @@ class Appender:
         raise LogUnavailable("appending: too many atomic batches are open")
 
     async def _publish_batch_once(self, batch: list[_Decision]) -> int:
+        started = time.perf_counter()
         batch_id = str(new_id())
         number = 0
         total = sum(len(decision.messages) for decision in batch)
@@ -212,6 +228,8 @@ class Appender:
                     ack = await wire.publish(
                         self._nats, message.subject, message.payload, headers, timeout=self._timeout
                     )
+                    each = (time.perf_counter() - started) / max(1, self._batches)
+                    self._batch_seconds += _WEIGHT * (each - self._batch_seconds)
                     await faults.reach("append.before_ack")
                     _APPENDED.inc(total)
                     return ack.seq

@@ -35,7 +35,7 @@ class EventRegistry(Generic[E]):
             key = (upcast.old.type_name(), upcast.old.schema)
             if key in self._decoders:
                 raise ValueError(f"two shapes claim {key}")
-            self._decoders[key] = msgspec.json.Decoder(upcast.old)  # type: ignore[arg-type]
+            self._decoders[key] = msgspec.json.Decoder(upcast.old)
             self._upcasts[key] = upcast.to_next
         self._encoder = msgspec.json.Encoder()
 
@@ -56,4 +56,4 @@ class EventRegistry(Generic[E]):
             raise UnknownEvent(type_name, schema, str(error)) from error
         if type(event) is not self.current[type_name]:
             raise UnknownEvent(type_name, schema, "its upcasts do not lead to today's shape")
-        return event  # type: ignore[return-value]
+        return event

@@ -58,7 +58,7 @@ async def connect(
         inbox_prefix=f"_INBOX_{settings.nats_user}".encode() if settings.nats_user else b"_INBOX",
         allow_reconnect=True,
         max_reconnect_attempts=-1,
-        reconnect_time_wait=0.25,
+        reconnect_time_wait=0.25,  # type: ignore[arg-type]  # annotated as int, but slept as given
         ping_interval=10,
         max_outstanding_pings=2,
         error_cb=error,

@@ -34,6 +34,7 @@ S = TypeVar("S")
 _STREAM = "EVENTS"
 _PAYLOAD_BYTES_MAX = 64 * 1024  # above that, the payload is an object
 _PAYLOAD_OBJECT = "Payload-Object"
+_SNAPSHOT_BYTES_MAX = 4 * 1024 * 1024  # below the server's limit on a message
 _TRIES = 6
 _REPLICA_TRIES = 20
 
@@ -80,15 +81,14 @@ class JetStreamStore(Generic[E]):
     async def load(self, stream: StreamId, *, after: Position = START, limit: int | None = None) -> list[Recorded[E]]:
         found: list[Recorded[E]] = []
         filter_subject = subjects.events_of(stream)
-        for attempt in range(_REPLICA_TRIES):
-            missing = None if limit is None else limit - len(found)
+        for _ in range(_REPLICA_TRIES):
             position = found[-1].position if found else after
             messages = await wire.read_range(
                 self._nats,
                 _STREAM,
                 filter_subject,
                 first_sequence=position.sequence + 1,
-                limit=missing,
+                limit=limit,
                 timeout=self._timeout,
             )
             for message in messages:
@@ -97,11 +97,9 @@ class JetStreamStore(Generic[E]):
                     raise LogUnavailable(f"{stream.id}: version {recorded.version} follows {position.version}")
                 found.append(recorded)
                 position = recorded.position
-            if limit is not None and len(found) >= limit:
-                return found
+            if limit is not None:
+                return found  # a page: its reader comes again
             # Direct reads may be answered by a replica that is behind; the leader knows the head.
-            if messages and attempt == 0 and limit is not None:
-                return found
             head = await wire.last_of(self._nats, _STREAM, filter_subject, timeout=self._timeout)
             if head is None or head[1] <= position.sequence:
                 return found
@@ -197,6 +195,3 @@ class KvSnapshots(Generic[S]):
             await self._nats.publish(f"$KV.SNAPSHOTS.{stream.owner}.{stream.id}", data)
         except (nats.errors.Error, OSError) as error:
             log.warning("snapshot.not_written", error=str(error), aggregate=str(stream.id))
-
-
-_SNAPSHOT_BYTES_MAX = 4 * 1024 * 1024

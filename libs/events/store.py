@@ -26,7 +26,7 @@ class EventStore(Protocol[E]):
         ...
 
     async def load(self, stream: StreamId, *, after: Position = START, limit: int | None = None) -> list[Recorded[E]]:
-        """The aggregate's events after a position, oldest first, at most `limit`; empty where there are none. Raises `UnknownEvent`, `LogUnavailable`."""
+        """The aggregate's events after a position, oldest first; with `limit` at most as many. Raises `UnknownEvent`, `LogUnavailable`."""
         ...
 
     async def head(self, stream: StreamId) -> Position:

@@ -285,7 +285,7 @@ class Subscription:
             sent = time.monotonic()
             try:
                 await self._nats.request(delivery.reply, b"+WPI", timeout=self._lease_seconds / 3)
-            except (nats.errors.Error, asyncio.TimeoutError, OSError):
+            except (TimeoutError, nats.errors.Error, OSError):
                 return
             delivery.renew(sent)
 

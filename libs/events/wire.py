@@ -6,9 +6,10 @@ Everything that nats-py leaves out or hides (guards, atomic batches, ranges of o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
@@ -191,10 +192,8 @@ async def read_range(
     except _UNREACHABLE as error:
         raise unavailable(f"reading {stream}", error) from error
     finally:
-        try:
+        with contextlib.suppress(nats.errors.Error, OSError):  # without a connection there is no subscription either
             await subscription.unsubscribe()
-        except (nats.errors.Error, OSError):
-            pass  # the connection is gone, and the subscription with it
     return found
 
 

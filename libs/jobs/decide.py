@@ -139,7 +139,7 @@ def _create(command: CreateJob, command_id: UUID | None) -> Sequence[JobEvent]:
         approvals=command.approvals,
     )
     if not command.talks:
-        return [created, JobQueued()]
+        return [created]  # which is queued by that: one event, since most jobs of this sort come in great numbers
     first = UserMessagePosted(message_id=first_message_id(command_id), content=command.prompt, sender=command.sender)
     return [created, first]
 
@@ -271,7 +271,7 @@ _WorkflowCommand = (
 )
 
 
-def _decide_workflow(job: Job, command: _WorkflowCommand) -> Sequence[JobEvent]:  # noqa: PLR0911
+def _decide_workflow(job: Job, command: _WorkflowCommand) -> Sequence[JobEvent]:
     if not isinstance(command, StartAttempt | FireTimer) and (
         job.attempt is None or job.attempt.number != command.attempt
     ):

@@ -48,6 +48,7 @@ from libs.jobs.state import (
     Decision,
     Job,
     Message,
+    Progress,
     Reply,
     Shards,
     Signal,
@@ -111,7 +112,7 @@ def _decided_by(event: JobEvent) -> str:
             return "runner"
 
 
-def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:  # noqa: PLR0911
+def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:
     event = recorded.event
     match event:
         case JobCreated():
@@ -128,7 +129,9 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:  # noqa:
                 "waits": (),
             }
         case AttemptSuspended():
-            return {"attempt": None, "waits": event.waits, "progressed": True}
+            asks = any(each.decision is Decision.OPEN for each in job.asked.values())
+            status = Status.AWAITING_APPROVAL if asks else job.status
+            return {"attempt": None, "waits": event.waits, "status": status, "progressed": True}
         case JobCompleted():
             return {"status": Status.DONE, "attempt": None, "waits": (), "result": event.result}
         case JobFailed():
@@ -147,7 +150,7 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:  # noqa:
                 "status": Status.COLLECTING if event.resumes == "conversation" else Status.QUEUED,
                 "error": None,
                 "failed_step": None,
-                "tries": {},
+                **_taken_up(job),
                 "stalls": 0,
                 "reply_stalls": 0,
                 "progressed": True,
@@ -206,7 +209,10 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:  # noqa:
                 changes["tries"] = {name: tries for name, tries in job.tries.items() if name != event.name}
             return changes
         case StepFailed():
-            return {"tries": {**job.tries, event.name: event.tries}, "progressed": True}
+            changes = {"tries": {**job.tries, event.name: event.tries}, "progressed": True}
+            if event.retry_in_seconds is None:
+                changes["given_up"] = {**job.given_up, event.name: event.error}
+            return changes
         case ApprovalRequested():
             approval = Approval(
                 name=event.name, summary=event.summary, version=recorded.version, requested_at=recorded.time
@@ -239,7 +245,14 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:  # noqa:
             shards = replace(job.maps[event.name], digest=event.digest)
             return {"maps": {**job.maps, event.name: shards}, "progressed": True}
         case ProgressReported():
-            return {"progressed": True}
+            before = job.progress.get(event.name)
+            progress = Progress(
+                done=event.done,
+                total=event.total,
+                message=event.message,
+                reports=before.reports + 1 if before else 1,
+            )
+            return {"progress": {**job.progress, event.name: progress}, "progressed": True}
         case ArtifactStored():
             artifact = Artifact(
                 name=event.name,
@@ -257,3 +270,15 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:  # noqa:
             return {"app": app, "progressed": True}
         case _:
             assert_never(event)
+
+
+def _taken_up(job: Job) -> dict[str, Any]:
+    """What a retry forgets so that the job can get past where it failed: tries, the failure that ended it, its delays, its timeout."""
+    stopped_by = job.failed_step
+    given_up = {name: each for name, each in job.given_up.items() if stopped_by is not None and name != stopped_by}
+    timers = {name: each for name, each in job.timers.items() if not name.startswith("retry-")}
+    signals = job.signals
+    if job.error is not None and job.error.code == "wait_timed_out" and stopped_by in signals:
+        signals = {name: each for name, each in signals.items() if name != stopped_by}
+        timers.pop(f"signal-{stopped_by}", None)
+    return {"tries": {}, "given_up": given_up, "timers": timers, "signals": signals}

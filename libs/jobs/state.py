@@ -21,6 +21,7 @@ __all__ = [
     "Decision",
     "Job",
     "Message",
+    "Progress",
     "Reply",
     "Shards",
     "Signal",
@@ -123,6 +124,15 @@ class Shards(_Part, frozen=True, kw_only=True):
     digest: str | None = None  # set once every shard has its result
 
 
+class Progress(_Part, frozen=True, kw_only=True):
+    """The latest stored report of a name, and how many of them were stored."""
+
+    done: float
+    total: float | None = None
+    message: str = ""
+    reports: int = 1
+
+
 class Artifact(_Part, frozen=True, kw_only=True):
     name: str
     media_type: str
@@ -166,6 +176,7 @@ class Job(_Part, frozen=True, kw_only=True):
 
     steps: dict[str, Step] = {}
     tries: dict[str, int] = {}  # failed tries of steps that are not finished
+    given_up: dict[str, Failure] = {}  # steps whose last try failed: a restarted attempt fails them at once
     attempt: Attempt | None = None
     attempts: int = 0
     stalls: int = 0  # attempts in a row that recorded nothing
@@ -175,6 +186,7 @@ class Job(_Part, frozen=True, kw_only=True):
     timers: dict[str, Timer] = {}
     signals: dict[str, Signal] = {}
     maps: dict[str, Shards] = {}
+    progress: dict[str, Progress] = {}
     artifacts: tuple[Artifact, ...] = ()
 
     handled: frozenset[UUID] = frozenset()  # commands that made an event: a repeat changes nothing
