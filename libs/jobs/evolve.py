@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, assert_never
 
 from msgspec.structs import replace
@@ -153,6 +154,8 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:
                 **_taken_up(job),
                 "stalls": 0,
                 "reply_stalls": 0,
+                "reply_failures": 0,
+                "reply_retry_at": None,
                 "progressed": True,
                 # A rejected approval is asked again.
                 "asked": {name: each for name, each in job.asked.items() if each.decision is not Decision.REJECTED},
@@ -188,9 +191,17 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:
                 "unanswered": tuple(turn for turn in job.unanswered if turn != event.turn_id),
                 "reply": None,
                 "reply_stalls": 0,
+                "reply_failures": 0,
+                "reply_retry_at": None,
             }
         case ReplyFailed():
-            return {"reply": None, "reply_stalls": 0}
+            wait = event.retry_in_seconds
+            return {
+                "reply": None,
+                "reply_stalls": 0,
+                "reply_failures": job.reply_failures + 1,
+                "reply_retry_at": None if wait is None else recorded.time + timedelta(seconds=wait),
+            }
         case RequirementsSummarized():
             return {"requirements_summary": event.summary, "unanswered": ()}
         case StepRecorded():

@@ -173,6 +173,8 @@ class Job(_Part, frozen=True, kw_only=True):
     reply: Reply | None = None
     reply_attempts: int = 0  # ever started: the next fencing token is one more
     reply_stalls: int = 0  # started on the oldest unanswered turn and never heard of again
+    reply_failures: int = 0  # on the oldest unanswered turn
+    reply_retry_at: datetime | None = None  # not to be tried again before
 
     steps: dict[str, Step] = {}
     tries: dict[str, int] = {}  # failed tries of steps that are not finished
