@@ -10,7 +10,7 @@ from libs.events import subjects
 from libs.events.errors import InvalidSubject
 from libs.events.subjects import StreamId
 
-names = st.from_regex(r"[a-z0-9_][a-z0-9_-]{0,20}\Z")
+names = st.from_regex(r"[a-z0-9_][a-z0-9_-]{0,20}", fullmatch=True)
 streams = st.builds(StreamId, st.uuids(), st.uuids())
 
 
