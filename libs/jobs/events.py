@@ -47,6 +47,10 @@ __all__ = [
 ]
 
 
+def _null() -> msgspec.Raw:
+    return msgspec.Raw(b"null")
+
+
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong: `code` for programs (`model_timeout`, `step_raised`, ...), `message` one sentence for people."""
 
@@ -99,7 +103,7 @@ class JobCompleted(Event, frozen=True, kw_only=True):
     """The workflow returned; `result` is what it returned, where that is not an App."""
 
     attempt: int
-    result: msgspec.Raw = msgspec.Raw(b"null")
+    result: msgspec.Raw = msgspec.field(default_factory=_null)
 
 
 class JobFailed(Event, frozen=True, kw_only=True):
@@ -239,7 +243,7 @@ class SignalAwaited(Event, frozen=True, kw_only=True):
 
 class SignalReceived(Event, frozen=True, kw_only=True):
     name: str
-    data: msgspec.Raw = msgspec.Raw(b"null")
+    data: msgspec.Raw = msgspec.field(default_factory=_null)
 
 
 class TimerSet(Event, frozen=True, kw_only=True):
