@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
+    from libs.process.lifecycle import Stopping
+
 __all__ = ["Delivery", "Done", "Handler", "Later", "Outcome", "Refused", "Subscription"]
 
 log = structlog.get_logger(__name__)
@@ -119,7 +121,7 @@ class Subscription:
         """Ask again at once: the server forgot what was asked before."""
         self._wake.set()
 
-    async def run(self, stopping: asyncio.Event, *, drain_seconds: float = 10.0) -> None:
+    async def run(self, stopping: asyncio.Event | Stopping, *, drain_seconds: float = 10.0) -> None:
         """Work until `stopping`; then take nothing new, give what is being handled `drain_seconds` to end, and hand back the rest."""
         heartbeat = asyncio.create_task(self._heartbeat())
         stop = asyncio.create_task(stopping.wait())
