@@ -31,8 +31,12 @@ async def connect(
     *,
     on_reconnect: Callable[[], Awaitable[None]] | None = None,
     on_slow_consumer: Callable[[], Awaitable[None]] | None = None,
+    using: Client | None = None,
 ) -> Client:
-    """Connect, and keep reconnecting for ever. `on_reconnect` runs after each reconnect, `on_slow_consumer` after messages were dropped."""
+    """Connect, and keep reconnecting for ever. `on_reconnect` runs after each reconnect, `on_slow_consumer` after messages were dropped.
+
+    `using` is a client of one's own making, not connected yet.
+    """
 
     async def error(exception: Exception) -> None:
         # Permission denials arrive only here; at the caller they look like time-outs.
@@ -48,7 +52,7 @@ async def connect(
         if on_reconnect is not None:
             await on_reconnect()
 
-    client = Client()
+    client = using or Client()
     await client.connect(
         servers=settings.nats_url,
         name=name,

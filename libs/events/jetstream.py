@@ -33,7 +33,6 @@ S = TypeVar("S")
 
 _STREAM = "EVENTS"
 _PAYLOAD_BYTES_MAX = 64 * 1024  # above that, the payload is an object
-_PAYLOAD_OBJECT = "Payload-Object"
 _SNAPSHOT_BYTES_MAX = 4 * 1024 * 1024  # below the server's limit on a message
 _TRIES = 6
 _REPLICA_TRIES = 20
@@ -119,7 +118,7 @@ class JetStreamStore(Generic[E]):
         """An event as stored or as republished to `live.>`. Raises `UnknownEvent`, and `LogUnavailable` where its payload cannot be fetched."""
         headers = message.headers
         payload = message.data
-        if (name := headers.get(_PAYLOAD_OBJECT)) is not None:
+        if (name := headers.get(wire.PAYLOAD_OBJECT)) is not None:
             payload = await self._objects.get(name)
         subject = subjects.parse(message.subject)
         schema = int(headers[wire.SCHEMA])
@@ -146,7 +145,7 @@ class JetStreamStore(Generic[E]):
         }
         if len(payload) > _PAYLOAD_BYTES_MAX:
             name = await self._objects.put(stream, payload)
-            headers[_PAYLOAD_OBJECT] = name
+            headers[wire.PAYLOAD_OBJECT] = name
             payload = msgspec.json.encode({"object": name, "size": len(payload)})
         return Message(subjects.event(stream, new.event.type_name()), payload, headers)
 

@@ -43,6 +43,7 @@ CORRELATION = "Correlation-Id"
 CAUSATION = "Causation-Id"
 COMMAND_SEQUENCE = "Command-Sequence"
 OUTCOME_TO = "Outcome-To"
+PAYLOAD_OBJECT = "Payload-Object"  # names the object that holds a payload too large for a message
 TRACEPARENT = "traceparent"
 
 _UNREACHABLE = (
