@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import cache
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -27,7 +28,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def type_name(cls) -> str:
         """`StepRecorded` and its older shape `StepRecordedV1` both answer `step_recorded`."""
-        return _WORD.sub("_", re.sub(r"V\d+\Z", "", cls.__name__)).lower()
+        return _type_name(cls.__name__)
+
+
+@cache
+def _type_name(class_name: str) -> str:
+    return _WORD.sub("_", re.sub(r"V\d+\Z", "", class_name)).lower()
 
 
 E = TypeVar("E", bound=Event)
