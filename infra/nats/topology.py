@@ -237,7 +237,7 @@ async def _apply(client: Client, what: str, api: _Api, place: str, config: dict[
     if error is not None:
         answer = await _request(client, f"{api.create}.{place}", msgspec.json.encode(api.wrap(place, config, "create")))
         _check(answer, f"{what} cannot be created")
-        log.info("topology.created", object=what)
+        log.debug("topology.created", object=what)
         return [f"created {what}"]
     present = found["config"]
     differences = {
@@ -257,7 +257,7 @@ def _same(present: Any, wanted: Any) -> bool:
     """Whether the server's answer means what was asked for: it leaves out zero values."""
     if not wanted and not present:
         return True
-    if isinstance(wanted, list) and isinstance(present, list):
+    if isinstance(wanted, tuple) and isinstance(present, list):
         return sorted(wanted) == sorted(present)
     if isinstance(wanted, dict) and isinstance(present, dict):
         return all(_same(present.get(name), value) for name, value in wanted.items())
