@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from libs.process.lifecycle import Stopping
 
-__all__ = ["Delivery", "Done", "Handler", "Later", "Outcome", "Refused", "Subscription"]
+__all__ = ["Delivery", "Done", "Handler", "Later", "Outcome", "Refused", "Subscription", "lease_seconds_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +81,19 @@ class Delivery:
 
 
 Handler = Callable[[Delivery], Awaitable[Outcome]]
+
+
+async def lease_seconds_of(client: Client, stream: str, consumer: str, *, timeout: float = 5.0) -> float:
+    """How long the server leaves a message with a silent worker. Raises `LogUnavailable` also where there is no such consumer (yet)."""
+    doing = f"looking up the consumer {stream}/{consumer}"
+    try:
+        reply = await client.request(f"$JS.API.CONSUMER.INFO.{stream}.{consumer}", b"", timeout=timeout)
+    except (TimeoutError, OSError, nats.errors.Error) as error:
+        raise wire.unavailable(doing, error) from error
+    answer = msgspec.json.decode(reply.data)
+    if "error" in answer:
+        raise LogUnavailable(f"{doing}: {answer['error'].get('description')}")
+    return float(answer["config"]["ack_wait"]) / 1e9
 
 
 class Subscription:
