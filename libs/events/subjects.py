@@ -20,6 +20,7 @@ __all__ = [
     "delta",
     "event",
     "events_of",
+    "is_name",
     "live_events_of",
     "outcome",
     "parse",
@@ -50,8 +51,13 @@ class Subject(NamedTuple):
     name: str
 
 
+def is_name(text: str) -> bool:
+    """Whether the text can stand in a subject as a name: lower-case letters, digits, '_' and '-', at most 128."""
+    return _NAME.match(text) is not None
+
+
 def _name(text: str) -> str:
-    if not _NAME.match(text):
+    if not is_name(text):
         raise InvalidSubject(f"{text!r} is no subject token: lower-case letters, digits, '_' and '-', at most 128")
     return text
 

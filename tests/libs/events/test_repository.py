@@ -14,7 +14,6 @@ from libs.events.repository import Repository
 from libs.events.store import EventStore
 from libs.events.subjects import StreamId
 from libs.process.clock import ManualClock
-
 from tests.libs.events.coins import REGISTRY, Coins, CoinsPaid, paid, total
 
 

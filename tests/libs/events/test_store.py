@@ -12,7 +12,6 @@ from libs.events.memory import MemoryStore
 from libs.events.store import EventStore
 from libs.events.subjects import StreamId
 from libs.process.clock import new_id
-
 from tests.libs.events.coins import REGISTRY, Coins, CoinsCounted, CoinsPaid, paid
 
 Store = EventStore[Coins]
