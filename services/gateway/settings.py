@@ -1,0 +1,75 @@
+"""The gateway's settings: one environment variable for each field, named alike in upper case."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Literal
+
+import msgspec
+
+from libs.events.connection import NatsSettings
+from libs.process.settings import Secret
+
+__all__ = ["GatewaySettings", "is_loopback"]
+
+_SECRET_BYTES_MIN = 32
+
+
+class GatewaySettings(NatsSettings, kw_only=True, frozen=True):
+    """Everything that can be set. Durations end in their unit."""
+
+    database_url: Secret
+    jwt_secret: Secret  # at least 32 bytes; the same for every gateway
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = 8000  # 0: any free one
+    trusted_proxies: list[str] = []  # addresses whose X-Forwarded-For and -Proto are believed
+    cors_allowed_origins: list[str] = []  # `https://app.example.org`, or `*`; the sockets' origin check uses the same
+    allow_ws_token_query: bool | None = None  # by default only while listening on loopback
+
+    access_token_seconds: int = 900
+    refresh_token_days: int = 30
+    refresh_grace_seconds: int = 10  # a refresh token used again this soon gives the same successor: two tabs at once
+
+    # What a job of a kind does first: talk its requirements over, or queue at once.
+    job_kinds: dict[str, Literal["talk", "queue"]] = msgspec.field(default_factory=lambda: {"build": "talk"})
+    # Which approvals a kind knows, separated by `|`; a kind that is not listed takes any name.
+    job_approvals: dict[str, str] = {}
+
+    body_bytes_max: int = 1_000_000
+    requests_per_second: float = 200.0  # of one user, at one gateway process
+    requests_burst: int = 400
+    login_failures_per_account: int = 10  # in 15 minutes
+    login_failures_per_address: int = 100  # in 15 minutes
+    registrations_per_address: int = 1000  # in 15 minutes
+    outcome_wait_seconds: float = 2.0
+    read_timeout_seconds: float = 0.25  # how long one job's read models are waited for before its events are folded
+    list_timeout_seconds: float = 3.0
+    database_connections_max: int = 8
+    password_threads: int = 2  # passwords hashed at a time
+    stop_grace_seconds: float = 5.0  # how long open requests and sockets may take to end
+
+    def __post_init__(self) -> None:
+        if len(self.jwt_secret.reveal().encode()) < _SECRET_BYTES_MIN:
+            raise ValueError(f"JWT_SECRET is too short; expected at least {_SECRET_BYTES_MIN} bytes of randomness")
+        if not self.job_kinds:
+            raise ValueError("JOB_KINDS is empty; expected at least one kind, such as build=talk")
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach us: then pages of any loopback origin may."""
+        return is_loopback(self.gateway_host)
+
+    @property
+    def ws_token_query(self) -> bool:
+        return self.on_loopback if self.allow_ws_token_query is None else self.allow_ws_token_query
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name means this machine only."""
+    name = host.strip("[]").lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
