@@ -1,0 +1,41 @@
+"""Durable workflows: async functions whose finished steps are never repeated, whatever crashes.
+
+It reads a job's state, writes only what `libs.jobs` decides about its running attempt, and reaches the world through
+`ports.Host`. It promises that a restarted function gets back what it got before, that a waiting one holds no worker,
+and that an outdated worker can write nothing.
+"""
+
+from libs.jobs.events import Usage
+from libs.workflow.context import JobContext
+from libs.workflow.errors import (
+    Misuse,
+    ShardFailed,
+    StepFailed,
+    StepTimedOut,
+    Unrecoverable,
+    WaitTimedOut,
+    WorkflowError,
+)
+from libs.workflow.registry import shard, workflow
+from libs.workflow.retry import Retry
+from libs.workflow.steps import StepContext, current_step
+from libs.workflow.values import App, Artifact
+
+__all__ = [
+    "App",
+    "Artifact",
+    "JobContext",
+    "Misuse",
+    "Retry",
+    "ShardFailed",
+    "StepContext",
+    "StepFailed",
+    "StepTimedOut",
+    "Unrecoverable",
+    "Usage",
+    "WaitTimedOut",
+    "WorkflowError",
+    "current_step",
+    "shard",
+    "workflow",
+]
