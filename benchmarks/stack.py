@@ -120,7 +120,7 @@ async def _ready(process: asyncio.subprocess.Process, log: Path) -> str:
             if line.startswith("ready "):
                 return line.split()[1]
     await process.wait()
-    raise RuntimeError(f"jobstream up ended with {process.returncode}:\n{log.read_text()[-3000:]}")
+    raise RuntimeError(f"jobstream up ended with {process.returncode}:\n{await asyncio.to_thread(log.read_text)}")
 
 
 @asynccontextmanager
