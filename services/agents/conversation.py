@@ -104,13 +104,15 @@ def prompt(turn: Turn) -> list[ChatMessage]:
 def answer_from(turn: Turn, completion: Completion, *, rounds_max: int) -> Answer:
     """What the model's words mean. Raises `ModelEmptyReply` where it said nothing.
 
-    Finished is what the model decided in structure, else what the marker in its own words says; at the limit, a summary made
-    of the person's own messages takes the place of one that the model did not give.
+    Finished is what the model decided in structure, else what the marker in its own words says; a summary made of the person's
+    own messages takes the place of one that the model owes: where it says that it has finished, and at the limit.
     """
     said = [message.content for message in turn.history if message.role == "user"]
     if completion.parsed is None:
         completion = msgspec.structs.replace(completion, text=_quoting(completion.text, said))
     decided = conversation_turn_from(completion)
+    if decided.finished and completion.parsed is not None and decided.summary == decided.reply.strip() != "":
+        decided = ConversationTurn(decided.reply, finished=True, summary=summary_of_own_words(said))
     if decided.finished and not (decided.summary or "").strip():
         decided = ConversationTurn(decided.reply, finished=False)
     if turn.must_finish and not decided.finished:

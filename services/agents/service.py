@@ -1,0 +1,139 @@
+"""The service put together: its connections, its consumers, and their end in the order of the nesting read backwards."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from libs.events.commands import CommandLog
+from libs.events.connection import connect
+from libs.events.errors import LogUnavailable
+from libs.events.subscription import Handler, Subscription, lease_seconds_of
+from libs.jobs.handling import CommandHandler
+from libs.jobs.liveness import Holder, worker_name
+from libs.jobs.repository import job_repository
+from libs.llm.factory import create_model
+from libs.process.clock import SystemClock
+from libs.process.health import Health, serve
+from libs.process.lifecycle import announce
+from services.agents.replying import Replier
+from services.agents.retries import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from nats.aio.client import Client
+
+    from libs.llm.port import ChatModel
+    from libs.process.lifecycle import Stopping
+    from services.agents.settings import AgentsSettings
+
+__all__ = ["SERVICE", "run"]
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+SERVICE = "agents"
+_HINTS = 16  # hints handled at once: they are rare
+_DELIVERIES_MAX = 1_000  # of a command that crashes its handler: hours of trying
+
+
+async def run(settings: AgentsSettings, stopping: Stopping, *, model: ChatModel | None = None) -> None:
+    """Serve until told to stop. With a `model` of the caller's own, that one answers, and is closed by the caller."""
+    health = Health(SERVICE)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(serve(health, settings.health_host, settings.health_port))
+        worker = worker_name(SERVICE)
+        announce(health=url, worker=worker)
+        subscriptions: list[Subscription] = []
+
+        async def reconnected() -> None:
+            for subscription in subscriptions:
+                subscription.reconnected()
+
+        nats = await _unless(stopping, connect(settings, worker, on_reconnect=reconnected))
+        if nats is None:
+            return
+        stack.push_async_callback(nats.drain)
+        if model is None:
+            model = create_model(settings)
+            stack.push_async_callback(model.aclose)
+
+        async def connected() -> str | None:
+            return None if nats.is_connected else "NATS is not connected"
+
+        health.check("nats", connected)
+        leases = await _unless(stopping, _leases(nats))
+        if leases is None:
+            return
+        holder = await stack.enter_async_context(Holder(nats, worker))
+        jobs = job_repository(nats)
+        commands = CommandHandler(SERVICE, jobs, CommandLog(nats))
+        replier = Replier(
+            nats,
+            jobs,
+            model,
+            holder,
+            SystemClock(),
+            slots=settings.slots,
+            rounds_max=settings.conversation_rounds_max,
+            timeout_seconds=settings.openai_timeout_seconds,
+            lease_seconds=leases["EVENTS"],
+            retries=RetryPolicy(
+                tries_max=settings.model_tries_max,
+                delay_seconds=settings.model_retry_delay_seconds,
+                delay_seconds_max=settings.model_retry_delay_seconds_max,
+            ),
+        )
+
+        def listen(stream: str, handler: Handler, concurrency: int, deliveries_max: int | None = None) -> None:
+            subscriptions.append(
+                Subscription(
+                    nats,
+                    stream,
+                    SERVICE,
+                    handler,
+                    service=SERVICE,
+                    concurrency=concurrency,
+                    lease_seconds=leases[stream],
+                    deliveries_max=deliveries_max,
+                )
+            )
+
+        listen("COMMANDS", commands, settings.slots, _DELIVERIES_MAX)
+        listen("EVENTS", replier, 2 * settings.slots)  # a wake-up of a job that is being answered needs no slot
+        listen("WAKEUPS", replier, _HINTS)
+        async with asyncio.TaskGroup() as group:
+            for subscription in subscriptions:
+                group.create_task(subscription.run(stopping))
+            health.started()
+            log.info("agents.started", worker=worker, slots=settings.slots, offline_model=settings.offline)
+            await stopping.wait()
+            health.draining()
+
+
+async def _leases(nats: Client) -> dict[str, float]:
+    """How long each stream's messages stay with a silent worker, asked until the consumers exist."""
+    while True:
+        try:
+            return {
+                stream: await lease_seconds_of(nats, stream, SERVICE) for stream in ("COMMANDS", "EVENTS", "WAKEUPS")
+            }
+        except LogUnavailable as error:
+            log.warning("agents.waiting_for_consumers", error=str(error))
+            await asyncio.sleep(0.5)
+
+
+async def _unless(stopping: Stopping, wanted: Coroutine[Any, Any, T]) -> T | None:
+    """What is wanted, or None where the process is told to stop first."""
+    task, stop = asyncio.create_task(wanted), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+        return await task if task.done() else None
+    finally:
+        task.cancel()
+        stop.cancel()

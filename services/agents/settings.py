@@ -1,0 +1,31 @@
+"""What the agents service is told by its environment."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from libs.events.connection import NatsSettings
+from libs.llm.settings import ModelSettings
+
+__all__ = ["AgentsSettings"]
+
+Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+
+
+class AgentsSettings(NatsSettings, ModelSettings, kw_only=True, frozen=True):
+    """NATS, the model, and the conversation's limits."""
+
+    health_host: str = "127.0.0.1"
+    health_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
+    slots: Count = 100
+    """Replies written at once by this process."""
+    conversation_rounds_max: Count = 8
+    """The user turn at which the agent must sum up."""
+    model_tries_max: Count = 5
+    """Tries of one reply before the job fails."""
+    model_retry_delay_seconds: Seconds = 0.5
+    """Before the second try; doubled for each later one."""
+    model_retry_delay_seconds_max: Seconds = 30.0
