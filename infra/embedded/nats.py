@@ -31,6 +31,8 @@ class ServerFailed(Exception):
 class EmbeddedNats:
     """One server on the loopback interface, with the project's accounts. It keeps its ports over restarts."""
 
+    name = "nats"
+
     def __init__(
         self,
         folder: Path,

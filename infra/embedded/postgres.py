@@ -45,6 +45,8 @@ _FAST_AND_FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 class EmbeddedPostgres:
     """One server on the loopback interface. It keeps its port over restarts."""
 
+    name = "postgres"
+
     def __init__(
         self,
         folder: Path,
@@ -71,6 +73,12 @@ class EmbeddedPostgres:
 
     def superuser_url(self, database: str = SUPERUSER) -> str:
         return self.url(SUPERUSER, self.password, database)
+
+    @property
+    def placed_elsewhere(self) -> Path | None:
+        """Where the data lies, if that is not in our folder; known after `prepare`."""
+        outside = self._cluster is not None and self._cluster.parent != self.folder
+        return self._cluster.parent if self._cluster and outside else None
 
     def prepare(self) -> None:
         """Find the programs and make the cluster if there is none; an interrupted attempt leaves nothing behind."""

@@ -20,7 +20,7 @@ from libs.process import logs, metrics
 from libs.process.parent import die_with_parent
 from libs.process.settings import SettingsError
 
-__all__ = ["Stopping", "announce", "run"]
+__all__ = ["Stopping", "announce", "explain", "run"]
 
 log = structlog.get_logger()
 
@@ -57,9 +57,10 @@ def run(
 ) -> NoReturn:
     """Run `main` as the process's only purpose, then exit.
 
-    SIGTERM and SIGINT set `Stopping`; `main` then has `stop_deadline_seconds` to return before it is cancelled and, if
+    SIGTERM, SIGINT and SIGHUP set `Stopping`; `main` then has `stop_deadline_seconds` to return before it is cancelled and, if
     that does not help, the process ends by force, as on a second signal. Exit status: 0 after a clean end, 2 for
-    wrong settings (explained in one block on standard error), 1 after a crash or a forced end.
+    wrong settings (explained in one block on standard error), 1 after a crash or a forced end, or what
+    `main` asks for by `sys.exit`.
     """
     die_with_parent(os.environ.get("JOBSTREAM_PARENT_WATCH", ""))
     logs.configure(service, os.environ.get("LOG_LEVEL") or "info")
@@ -69,6 +70,8 @@ def run(
     except SettingsError as error:
         explain(service, error)
         sys.exit(2)
+    except SystemExit:
+        raise
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             sys.exit(0)
@@ -122,7 +125,7 @@ async def _main(main: Callable[[Stopping], Awaitable[None]], deadline: float) ->
         alarm.daemon = True
         alarm.start()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop, number)
     probe = asyncio.create_task(_probe_loop(), name="loop-probe")
     try:

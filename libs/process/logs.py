@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 import structlog
@@ -30,8 +30,8 @@ _QUIET |= {"httpcore": logging.WARNING, "httpcore2": logging.WARNING, "openai": 
 _QUIET |= {"asyncio": logging.WARNING, "websockets": logging.WARNING}
 
 
-def configure(service: str, level: str = "info") -> None:
-    """Send structlog's and the standard library's records to standard error, redacted, from now on.
+def configure(service: str, level: str = "info", to: TextIO | None = None) -> None:
+    """Send structlog's and the standard library's records to standard error (or `to`), redacted, from now on.
 
     Each line holds `time`, `level`, `event`, `service` and what `structlog.contextvars` has bound (job_id,
     correlation_id ...). Access logs are off: paths carry tickets, and the metrics count requests.
@@ -45,16 +45,16 @@ def configure(service: str, level: str = "info") -> None:
     ]
     closing: list[Processor] = (
         [redact, structlog.dev.ConsoleRenderer(timestamp_key="time")]
-        if sys.stderr.isatty()
+        if (to or sys.stderr).isatty()
         else [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(serializer=_json)]
     )
     structlog.configure(
         processors=[*shared, *closing],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=lambda *_arguments: structlog.WriteLogger(sys.stderr),
+        logger_factory=lambda *_arguments: structlog.WriteLogger(to or sys.stderr),
         cache_logger_on_first_use=False,
     )
-    handler = _ToStandardError()
+    handler = _Lines(to)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(), _logger_name],
@@ -103,13 +103,18 @@ def _clean(value: Any, depth: int = 6) -> Any:
             return value
 
 
-class _ToStandardError(logging.Handler):
-    """Writes to whatever standard error is at the moment of the record."""
+class _Lines(logging.Handler):
+    """Writes to the given stream, or to whatever standard error is at the moment of the record."""
+
+    def __init__(self, to: TextIO | None) -> None:
+        super().__init__()
+        self._to = to
 
     def emit(self, record: logging.LogRecord) -> None:
+        stream = self._to or sys.stderr
         try:
-            sys.stderr.write(self.format(record) + "\n")
-            sys.stderr.flush()
+            stream.write(self.format(record) + "\n")
+            stream.flush()
         except Exception:
             self.handleError(record)
 

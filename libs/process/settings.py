@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-__all__ = ["Secret", "Settings", "SettingsError", "load", "read_config"]
+__all__ = ["Secret", "Settings", "SettingsError", "load", "load_all", "read_config"]
 
 T = TypeVar("T", bound="Settings")
 
@@ -88,6 +88,20 @@ def load(cls: type[T], environ: Mapping[str, str] | None = None) -> T:
         except ValueError as error:
             problems.append(str(error))
     raise SettingsError(problems)
+
+
+def load_all(*classes: type[Settings], environ: Mapping[str, str] | None = None) -> tuple[Any, ...]:
+    """Read several classes, in their order. Raises `SettingsError` with the mistakes of all of them."""
+    found: list[Settings] = []
+    problems: list[str] = []
+    for cls in classes:
+        try:
+            found.append(load(cls, environ))
+        except SettingsError as error:
+            problems += (each for each in error.problems if each not in problems)
+    if problems:
+        raise SettingsError(problems)
+    return tuple(found)
 
 
 def read_config(path: Path) -> dict[str, str]:

@@ -1,0 +1,201 @@
+"""The one HTTP and WebSocket client of the command line: typed calls, and a stream of frames that survives reconnects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx2
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+__all__ = ["Client", "Refused", "Watch"]
+
+TIMEOUT_SECONDS = 30.0
+FRAME_BYTES_MAX = 32 * 1024 * 1024
+RECONNECT_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+FINAL_CODES = {4400, 4403, 4404, 4409}
+TOKEN_CODE = 4401
+
+Json = dict[str, Any]
+
+
+class Refused(Exception):
+    """The gateway said no; the text is its own sentence, `code` its code."""
+
+    def __init__(self, detail: str, code: str = "", status: int = 0) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.status = status
+
+
+class Client:
+    """A person's session with one gateway. Expired access tokens are renewed on the way."""
+
+    def __init__(self, url: str, *, access: str | None = None, refresh: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        self.access = access
+        self.refresh = refresh
+        self._http = httpx2.AsyncClient(base_url=self.url, timeout=TIMEOUT_SECONDS)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def register(self, email: str, password: str, name: str) -> Json:
+        """Make a user and be that user from now on."""
+        return self._signed_in(
+            await self._call("POST", "/api/auth/register/", {"email": email, "password": password, "name": name})
+        )
+
+    async def login(self, email: str, password: str) -> Json:
+        """Be that user from now on."""
+        return self._signed_in(await self._call("POST", "/api/auth/login/", {"email": email, "password": password}))
+
+    async def create_job(self, prompt: str, *, approvals: list[str] | None = None, key: str | None = None) -> Json:
+        """Start a build job; a repeated key gives the same job."""
+        body: Json = {"prompt": prompt} | ({"approvals": approvals} if approvals else {})
+        answer: Json = await self._call("POST", "/api/jobs/", body, {"Idempotency-Key": key or str(uuid4())})
+        return answer
+
+    async def jobs(self, **filters: str) -> list[Json]:
+        query = httpx2.QueryParams({name: value for name, value in filters.items() if value})
+        found: list[Json] = await self._call("GET", f"/api/jobs/?{query}")
+        return found
+
+    async def job(self, job_id: str) -> Json:
+        found: Json = await self._call("GET", f"/api/jobs/{job_id}/")
+        return found
+
+    async def app_of(self, job_id: str) -> Json:
+        found: Json = await self._call("GET", f"/api/apps/by-job/{job_id}/")
+        return found
+
+    async def say(self, job_id: str, content: str) -> Json:
+        """Send a chat message; a lost answer may be retried, the key makes it one message."""
+        body = {"content": content, "key": str(uuid4())}
+        answer: Json = await self._call("POST", f"/api/jobs/{job_id}/messages/", body)
+        return answer
+
+    async def act(self, job_id: str, action: str, body: Json | None = None) -> Json:
+        """`cancel`, `retry`, `approve` or `reject`."""
+        answer: Json = await self._call("POST", f"/api/jobs/{job_id}/{action}/", body or {})
+        return answer
+
+    def watch(self, job_id: str, *, after: int = 0) -> Watch:
+        """The job's frames from a version on."""
+        return Watch(self, job_id, after)
+
+    async def renew(self) -> None:
+        """Trade the refresh token for new tokens. Raises `Refused`."""
+        if not self.refresh:
+            raise Refused("you are not signed in: use `jobstream login`", "unauthorized", 401)
+        token, self.refresh = self.refresh, None
+        self._signed_in(await self._call("POST", "/api/auth/token/refresh/", {"refresh": token}))
+
+    def _signed_in(self, answer: Json) -> Json:
+        self.access, self.refresh = answer["access"], answer["refresh"]
+        return answer
+
+    async def _call(
+        self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None
+    ) -> Any:
+        for renewed in (False, True):
+            sent = dict(headers or {}) | ({"Authorization": f"Bearer {self.access}"} if self.access else {})
+            try:
+                answer = await self._http.request(method, path, json=body, headers=sent)
+            except httpx2.TransportError as error:
+                raise Refused(f"{self.url} cannot be reached: {error}", "unreachable") from None
+            if answer.status_code == 401 and self.refresh and not renewed:
+                await self.renew()
+                continue
+            if answer.status_code >= 400:
+                raise _refusal(answer)
+            return answer.json() if answer.content else {}
+        raise AssertionError("unreachable")
+
+
+class Watch:
+    """An endless stream of a job's frames. After a lost connection it resumes where it was: no frame twice, none lost."""
+
+    def __init__(self, client: Client, job_id: str, after: int) -> None:
+        self._client = client
+        self._job_id = job_id
+        self.cursor = after
+        self._socket: ClientConnection | None = None
+
+    async def send(self, frame: Json) -> None:
+        """Send a frame over the open connection. Raises `Refused` while there is none."""
+        if self._socket is None:
+            raise Refused("the connection is being restored; try again", "not_connected")
+        await self._socket.send(msgspec.json.encode(frame).decode())
+
+    async def __aiter__(self) -> AsyncIterator[Json]:
+        attempt = 0
+        while True:
+            try:
+                async with self._connect() as self._socket:
+                    async for text in self._socket:
+                        frame: Json = msgspec.json.decode(text)
+                        attempt = 0
+                        match frame.get("kind"):
+                            case "ping":
+                                await self.send({"kind": "pong", "t": frame.get("t")})
+                                continue
+                            case "reset":
+                                self.cursor = int(frame["head"])
+                        seq = frame.get("seq")
+                        if isinstance(seq, int):
+                            if seq <= self.cursor:
+                                continue
+                            self.cursor = seq
+                        yield frame
+            except ConnectionClosed as error:
+                await self._after_close(
+                    error.rcvd.code if error.rcvd else 1006, error.rcvd.reason if error.rcvd else ""
+                )
+            except InvalidStatus as error:
+                if error.response.status_code in (401, 403):
+                    await self._client.renew()
+                elif error.response.status_code < 500:
+                    raise Refused(f"the gateway refused the connection ({error.response.status_code})") from None
+            except (OSError, TimeoutError):
+                pass
+            finally:
+                self._socket = None
+            await asyncio.sleep(RECONNECT_SECONDS[min(attempt, len(RECONNECT_SECONDS) - 1)])
+            attempt += 1
+
+    def _connect(self) -> connect:
+        address = self._client.url.replace("http", "ws", 1)
+        return connect(
+            f"{address}/ws/jobs/{self._job_id}/?after={self.cursor}",
+            additional_headers={"Authorization": f"Bearer {self._client.access}"},
+            max_size=FRAME_BYTES_MAX,
+            compression=None,
+            proxy=None,
+        )
+
+    async def _after_close(self, code: int, reason: str) -> None:
+        if code == TOKEN_CODE:
+            await self._client.renew()
+        elif code in FINAL_CODES:
+            raise Refused(reason or f"the gateway closed the connection ({code})", str(code))
+
+
+def _refusal(answer: httpx2.Response) -> Refused:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return Refused(f"the gateway answered {answer.status_code}", "", answer.status_code)
+    detail = str(problem.get("detail") or problem.get("title") or f"the gateway answered {answer.status_code}")
+    errors = "; ".join(str(item.get("detail")) for item in problem.get("errors") or [])
+    return Refused(f"{detail} ({errors})" if errors else detail, str(problem.get("code", "")), answer.status_code)

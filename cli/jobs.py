@@ -1,0 +1,207 @@
+"""Working with jobs as a person does: sign in, create, talk, watch, act."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import click
+
+from cli.client import Client, Refused
+from cli.display import JobDisplay
+from cli.session import session
+
+__all__ = ["approve", "cancel", "jobs", "login", "new", "register", "reject", "retry", "say", "show", "watch"]
+
+END_STATES = {"done", "failed", "cancelled"}
+
+_url = click.option("--url", help="The gateway; default: JOBSTREAM_URL, else the last one signed in to.")
+
+
+def _do(url: str | None, work: Callable[[Client], Awaitable[None]]) -> None:
+    """Run one command against the gateway; a refusal is one sentence and exit status 1."""
+
+    async def main() -> None:
+        async with session(url) as client:
+            await work(client)
+
+    try:
+        asyncio.run(main())
+    except Refused as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@click.command()
+@click.argument("email")
+@click.option("--name", default="", help="How to call you.")
+@click.password_option()
+@_url
+def register(email: str, name: str, password: str, url: str | None) -> None:
+    """Make a user and sign in."""
+
+    async def work(client: Client) -> None:
+        await client.register(email, password, name)
+        click.echo(f"signed in as {email} at {client.url}")
+
+    _do(url, work)
+
+
+@click.command()
+@click.argument("email")
+@click.option("--password", prompt=True, hide_input=True)
+@_url
+def login(email: str, password: str, url: str | None) -> None:
+    """Sign in."""
+
+    async def work(client: Client) -> None:
+        await client.login(email, password)
+        click.echo(f"signed in as {email} at {client.url}")
+
+    _do(url, work)
+
+
+@click.command()
+@click.argument("idea")
+@click.option(
+    "--approval", "approvals", multiple=True, help="Stop for your approval, for instance before the build: plan."
+)
+@click.option("--watch/--no-watch", "watching", default=True, help="Show what happens, and answer when asked.")
+@_url
+def new(idea: str, approvals: tuple[str, ...], watching: bool, url: str | None) -> None:
+    """Create a build job from an IDEA and talk it into shape."""
+
+    async def work(client: Client) -> None:
+        job = await client.create_job(idea, approvals=list(approvals))
+        click.echo(job["id"])
+        if watching:
+            await _talk(client, job["id"], 0)
+
+    _do(url, work)
+
+
+@click.command()
+@click.option("--status", default="", help="Only jobs in this status.")
+@_url
+def jobs(status: str, url: str | None) -> None:
+    """List your jobs, the newest first."""
+
+    async def work(client: Client) -> None:
+        for job in await client.jobs(status=status):
+            prompt = " ".join(str(job.get("initial_prompt") or job.get("prompt") or "").split())
+            click.echo(f"{job['id']}  {job['status']:<17} {prompt[:70]}")
+
+    _do(url, work)
+
+
+@click.command()
+@click.argument("job_id")
+@_url
+def show(job_id: str, url: str | None) -> None:
+    """Show a job: its talk, its steps and its App."""
+
+    async def work(client: Client) -> None:
+        job = await client.job(job_id)
+        with JobDisplay() as display:
+            for message in job.get("messages") or []:
+                display.show({"kind": "chat"} | message)
+            for step in job.get("steps") or []:
+                display.show({"kind": "step", "agent": step.get("agent_name")} | step)
+            display.show({"kind": "status", "status": job["status"], "message": job.get("error_message") or ""})
+            if job["status"] == "done":
+                display.app((await client.app_of(job_id)).get("spec") or {})
+
+    _do(url, work)
+
+
+@click.command()
+@click.argument("job_id")
+@click.option("--after", type=click.IntRange(0), default=0, help="Only what came after this version.")
+@_url
+def watch(job_id: str, after: int, url: str | None) -> None:
+    """Show a job live until it has ended; type to answer."""
+    _do(url, lambda client: _talk(client, job_id, after))
+
+
+@click.command()
+@click.argument("job_id")
+@click.argument("content")
+@_url
+def say(job_id: str, content: str, url: str | None) -> None:
+    """Send a chat message to a job."""
+
+    async def work(client: Client) -> None:
+        await client.say(job_id, content)
+
+    _do(url, work)
+
+
+def _action(name: str, explanation: str) -> click.Command:
+    def run(job_id: str, reason: str, url: str | None) -> None:
+        async def work(client: Client) -> None:
+            answer = await client.act(job_id, name, {"reason": reason} if reason else {})
+            click.echo(f"{name}: accepted at version {answer.get('version')}")
+
+        _do(url, work)
+
+    command = click.command(name, help=explanation)
+    return command(click.argument("job_id")(click.option("--reason", default="")(_url(run))))
+
+
+def _decision(name: str, explanation: str) -> click.Command:
+    def run(job_id: str, approval: str, approval_version: int | None, comment: str, url: str | None) -> None:
+        async def work(client: Client) -> None:
+            version = approval_version or (await client.job(job_id))["version"]
+            body: dict[str, Any] = {"name": approval, "approval_version": version}
+            answer = await client.act(job_id, name, body | ({"comment": comment} if comment else {}))
+            click.echo(f"{name}: accepted at version {answer.get('version')}")
+
+        _do(url, work)
+
+    command = click.command(name, help=explanation)
+    for option in (
+        _url,
+        click.option("--comment", default=""),
+        click.option("--approval-version", type=int, help="The version that asked; default: the job's present one."),
+        click.argument("approval"),
+        click.argument("job_id"),
+    ):
+        run = option(run)
+    return command(run)
+
+
+cancel = _action("cancel", "Cancel a job.")
+retry = _action("retry", "Take a failed job up at the step that failed.")
+approve = _decision("approve", "Approve what a job waits for.")
+reject = _decision("reject", "Reject what a job waits for; the job fails with your comment.")
+
+
+async def _talk(client: Client, job_id: str, after: int) -> None:
+    """Show the job until it has ended; lines typed on a terminal are sent as chat."""
+    stream = client.watch(job_id, after=after)
+    with JobDisplay() as display:
+        typing = asyncio.create_task(_send_lines(client, job_id, display)) if sys.stdin.isatty() else None
+        try:
+            async for frame in stream:
+                display.show(frame)
+                if frame.get("kind") == "status" and frame.get("status") in END_STATES:
+                    return
+        finally:
+            if typing is not None:
+                typing.cancel()
+
+
+async def _send_lines(client: Client, job_id: str, display: JobDisplay) -> None:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := (await reader.readline()).decode(errors="replace"):
+        if line.strip():
+            try:
+                await client.say(job_id, line.strip())
+            except Refused as error:
+                display.line(str(error), "red")
