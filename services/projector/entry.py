@@ -1,0 +1,116 @@
+"""An event as the projector reads it: the envelope as text, the payload as bytes, nothing parsed that no table needs parsed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from libs.events import wire
+from libs.events.event import Recorded
+from libs.jobs.events import EVENTS, JobEvent
+
+if TYPE_CHECKING:
+    from libs.events.codec import EventRegistry
+
+__all__ = ["Entry", "Malformed"]
+
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_SUBJECT = re.compile(rf"evt\.(({_UUID})\.({_UUID}))\.([a-z0-9_][a-z0-9_-]*)\Z")
+_SMUGGLED = re.compile(rb"[\\\t\x00]")  # what no header of ours holds, and what would break out of a line of COPY
+
+
+class Malformed(ValueError):
+    """A message in EVENTS that is no event of ours; the text says why."""
+
+
+class Entry(msgspec.Struct, gc=False):
+    """One message of EVENTS. `stream` is `<owner>.<job>`, or the whole subject where `problem` says what is wrong with the message."""
+
+    stream: str
+    sequence: int
+    data: bytes
+    owner_id: str = ""
+    job_id: str = ""
+    type: str = ""
+    version: int = 0
+    schema: int = 0
+    id: str = ""
+    time: str = ""
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    object: str | None = None  # where the payload lies, when it was too large for a message
+    problem: str | None = None
+
+    @classmethod
+    def read(cls, subject: str, sequence: int, head: bytes, data: bytes) -> Entry:
+        """From a message and its raw headers. Never raises: what is wrong with it stands in `problem`."""
+        match = _SUBJECT.match(subject)
+        if match is None:
+            return cls(subject, sequence, data, type=subject, problem="its subject is not `evt.<owner>.<job>.<type>`")
+        stream, owner_id, job_id, type_name = match.groups()
+        try:
+            if _SMUGGLED.search(head):
+                raise Malformed("its headers hold a tab, a backslash or a zero byte")
+            headers = {}
+            for line in head.decode().split("\r\n"):
+                name, _, value = line.partition(":")
+                headers[name] = value.strip()
+            return cls(
+                stream,
+                sequence,
+                data,
+                owner_id,
+                job_id,
+                type_name,
+                int(headers[wire.VERSION]),
+                int(headers[wire.SCHEMA]),
+                headers[wire.MESSAGE_ID],
+                headers[wire.TIME],
+                headers.get(wire.CORRELATION),
+                headers.get(wire.CAUSATION),
+                headers.get(wire.PAYLOAD_OBJECT),
+            )
+        except KeyError as error:
+            problem = f"its header {error.args[0]} is missing"
+        except ValueError as error:
+            problem = str(error)
+        return cls(stream, sequence, data, owner_id, job_id, type_name, problem=problem)
+
+    @classmethod
+    def of_stored(cls, message: wire.Stored) -> Entry:
+        """The same from a message whose headers were parsed already."""
+        head = "\r\n".join(f"{name}: {value}" for name, value in message.headers.items())
+        return cls.read(message.subject, message.sequence, head.encode(), message.data)
+
+    @classmethod
+    def of(cls, recorded: Recorded[Any], registry: EventRegistry[Any] = EVENTS) -> Entry:
+        """The same from a history at hand."""
+        owner, job = recorded.stream
+        cause = recorded.cause
+        return cls(
+            f"{owner}.{job}",
+            recorded.sequence,
+            registry.encode(recorded.event),
+            str(owner),
+            str(job),
+            recorded.type,
+            recorded.version,
+            recorded.schema,
+            str(recorded.id),
+            recorded.time.isoformat(),
+            str(cause.correlation_id) if cause.correlation_id else None,
+            str(cause.causation_id) if cause.causation_id else None,
+        )
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return f"EVENTS {self.sequence}: evt.{self.stream}.{self.type}, version {self.version}"
+
+    def event(self) -> JobEvent:
+        """The payload as today's shape. Raises `Malformed`, and `UnknownEvent` for a type or schema this code does not know."""
+        if self.problem is not None:
+            raise Malformed(self.problem)
+        return EVENTS.decode(self.type, self.schema, self.data)
