@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from libs.events.commands import CommandLog
-from libs.events.connection import connect
+from libs.events.connection import NatsSettings, connect
 from libs.events.errors import LogUnavailable
 from libs.events.subscription import Handler, Subscription, lease_seconds_of
 from libs.jobs.handling import CommandHandler
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
-    from libs.llm.port import ChatModel
+    from libs.llm.settings import ModelSettings
     from libs.process.lifecycle import Stopping
     from services.agents.settings import AgentsSettings
 
@@ -42,8 +42,10 @@ _HINTS = 16  # hints handled at once: they are rare
 _DELIVERIES_MAX = 1_000  # of a command that crashes its handler: hours of trying
 
 
-async def run(settings: AgentsSettings, stopping: Stopping, *, model: ChatModel | None = None) -> None:
-    """Serve until told to stop. With a `model` of the caller's own, that one answers, and is closed by the caller."""
+async def run(
+    settings: AgentsSettings, nats_settings: NatsSettings, model_settings: ModelSettings, stopping: Stopping
+) -> None:
+    """Serve until told to stop."""
     health = Health(SERVICE)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(health, settings.health_host, settings.health_port))
@@ -55,13 +57,12 @@ async def run(settings: AgentsSettings, stopping: Stopping, *, model: ChatModel 
             for subscription in subscriptions:
                 subscription.reconnected()
 
-        nats = await _unless(stopping, connect(settings, worker, on_reconnect=reconnected))
+        nats = await _unless(stopping, connect(nats_settings, worker, on_reconnect=reconnected))
         if nats is None:
             return
         stack.push_async_callback(nats.drain)
-        if model is None:
-            model = create_model(settings)
-            stack.push_async_callback(model.aclose)
+        model = create_model(model_settings)
+        stack.push_async_callback(model.aclose)
 
         async def connected() -> str | None:
             return None if nats.is_connected else "NATS is not connected"
@@ -81,7 +82,7 @@ async def run(settings: AgentsSettings, stopping: Stopping, *, model: ChatModel 
             SystemClock(),
             slots=settings.slots,
             rounds_max=settings.conversation_rounds_max,
-            timeout_seconds=settings.openai_timeout_seconds,
+            timeout_seconds=model_settings.openai_timeout_seconds,
             lease_seconds=leases["EVENTS"],
             retries=RetryPolicy(
                 tries_max=settings.model_tries_max,
@@ -111,7 +112,7 @@ async def run(settings: AgentsSettings, stopping: Stopping, *, model: ChatModel 
             for subscription in subscriptions:
                 group.create_task(subscription.run(stopping))
             health.started()
-            log.info("agents.started", worker=worker, slots=settings.slots, offline_model=settings.offline)
+            log.info("agents.started", worker=worker, slots=settings.slots, offline_model=model_settings.offline)
             await stopping.wait()
             health.draining()
 

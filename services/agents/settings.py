@@ -6,8 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from libs.events.connection import NatsSettings
-from libs.llm.settings import ModelSettings
+from libs.process.settings import Settings
 
 __all__ = ["AgentsSettings"]
 
@@ -15,8 +14,8 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 
 
-class AgentsSettings(NatsSettings, ModelSettings, kw_only=True, frozen=True):
-    """NATS, the model, and the conversation's limits."""
+class AgentsSettings(Settings, kw_only=True, frozen=True):
+    """The conversation's limits; NATS and the model have settings of their own."""
 
     health_host: str = "127.0.0.1"
     health_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
