@@ -91,7 +91,7 @@ USERS: dict[str, User] = {
             "agents",
             (
                 *_DECIDES,
-                *_READS_ARTIFACTS,
+                *_WRITES_ARTIFACTS,
                 "dead.*.*.agents",
                 *_reads("DEADLETTERS"),
                 *_works_on("EVENTS", "agents"),
