@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from libs.events.subjects import StreamId
+from libs.jobs.commands import CreateJob
 from libs.jobs.decide import reply_id
 from libs.jobs.events import ReplyPosted, ReplyStarted, UserMessagePosted
 from libs.jobs.state import Job, Status
 from libs.llm.scripted import Reply
+from libs.process.clock import new_id
 from tests.services.agents.conftest import Desk, Model, StartReplica
 
 pytestmark = pytest.mark.faults
@@ -66,7 +69,7 @@ async def test_a_reply_cut_by_a_kill_is_visibly_replaced(desk: Desk, model: Mode
     (one if one.worker == job.reply.worker else two).child.send(signal.SIGKILL)
     job = await desk.until(stream, all_answered(1))
     await assert_one_reply_a_turn(desk, job)
-    assert [each["offset"] for each in desk.deltas if each["attempt"] == 2][0] == 0
+    assert next(each["offset"] for each in desk.deltas if each["attempt"] == 2) == 0
 
 
 async def test_a_paused_replica_that_wakes_after_its_lease_is_fenced(
@@ -156,3 +159,12 @@ async def test_each_attempt_is_one_call_of_the_model(desk: Desk, model: Model, s
     job = await desk.until(stream, all_answered(5))
     attempts = [each for each in await desk.history(job.stream) if isinstance(each.event, ReplyStarted)]
     assert len(model.server.calls) == len(attempts) == 5
+
+
+async def test_a_request_too_large_for_a_message_makes_a_job(desk: Desk, start: StartReplica) -> None:
+    start()
+    stream = StreamId(new_id(), new_id())
+    request = {"noise": "x" * 100_000}
+    await desk.send(stream, CreateJob(kind="simulation", prompt="", talks=False, request=request))
+    job = await desk.until(stream, lambda job: job.status is Status.QUEUED)
+    assert job.request == request
