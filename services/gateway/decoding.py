@@ -32,7 +32,8 @@ def decode_body(body: bytes, content_type: str | None, model: type[T]) -> T:
     elif not _is_json(content_type):
         raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json.")
     try:
-        return _decoder(model).decode(body)
+        value: T = _decoder(model).decode(body)
+        return value  # noqa: TRY300
     except msgspec.ValidationError as error:
         pointer, detail = pointer_of(str(error))
         raise Problem(Code.INVALID_INPUT, detail, errors=[Fault(pointer, detail)]) from None
@@ -45,7 +46,7 @@ def decode_body(body: bytes, content_type: str | None, model: type[T]) -> T:
 def decode_query(query: bytes, model: type[T]) -> T:
     """The query string as its struct: unknown and repeated parameters are refused. Raises `Problem`."""
     if not query:
-        return model()
+        return _convert({}, model)
     try:
         pairs = parse_qsl(
             query.decode("ascii"), keep_blank_values=True, max_num_fields=_PARAMETERS_MAX, errors="strict"
@@ -57,10 +58,10 @@ def decode_query(query: bytes, model: type[T]) -> T:
         raise Problem(Code.INVALID_PARAMETER, "A query parameter is given more than once.")
     if any("\x00" in value for value in values.values()):
         raise Problem(Code.INVALID_PARAMETER, "A query parameter holds control characters.")
-    return convert_query(values, model)
+    return _convert(values, model)
 
 
-def convert_query(values: Mapping[str, str], model: type[T]) -> T:
+def _convert(values: Mapping[str, str], model: type[T]) -> T:
     try:
         return msgspec.convert(values, model, strict=False)
     except msgspec.ValidationError as error:
@@ -97,7 +98,7 @@ def check_depth(value: Any, pointer: str) -> None:
 
 
 def pointer_of(message: str) -> tuple[str, str]:
-    """msgspec's words taken apart: where, as a JSON pointer, and what."""
+    """What msgspec says, taken apart: where, as a JSON pointer, and what."""
     place = _PLACE.search(message)
     path = place[1] if place else ""
     detail = message[: place.start()] if place else message

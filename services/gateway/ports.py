@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -13,7 +14,7 @@ from libs.events.event import Recorded
 from libs.events.subjects import StreamId
 from libs.jobs.commands import WireCommand
 from libs.jobs.events import JobEvent
-from services.gateway.resources import AppView, JobSummary, JobView, MessageView
+from services.gateway.resources import AppView, JobSummary, JobView
 
 __all__ = [
     "Accounts",
@@ -27,6 +28,7 @@ __all__ = [
     "Jobs",
     "Lists",
     "Page",
+    "ReadModels",
     "RefreshRejected",
     "Rotation",
     "Sent",
@@ -61,9 +63,25 @@ class Jobs(Protocol):
         """The job's events with versions above `after`, oldest first, without gaps, at most `limit`. Raises `LogUnavailable`, `UnknownEvent`."""
         ...
 
+    async def app(self, owner: UUID, job_id: UUID) -> AppView | None:
+        """The job's App, None where it has none yet. Raises `LogUnavailable`."""
+        ...
+
     async def head(self, owner: UUID, job_id: UUID) -> int | None:
         """The job's latest version in the log: 0 where only its create command is stored, None where this owner has no such job."""
         ...
+
+
+class ReadModels(Protocol):
+    """What the projector made of the log, which may be a moment behind. Everything raises `DatabaseUnavailable`, soon."""
+
+    async def job(self, owner: UUID, job_id: UUID) -> JobView | None: ...
+
+    async def events(self, owner: UUID, job_id: UUID, *, first: int, limit: int) -> list[Recorded[JobEvent]]:
+        """The job's events from version `first` on, oldest first. Raises `UnknownEvent`."""
+        ...
+
+    async def app(self, owner: UUID, job_id: UUID) -> AppView | None: ...
 
 
 class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,11 +102,9 @@ class Lists(Protocol):
 
     async def jobs(self, owner: UUID, where: JobFilter, *, after: Page | None, limit: int) -> list[JobSummary]: ...
 
-    async def messages(self, owner: UUID, job_id: UUID) -> list[MessageView]: ...
-
     async def apps(self, owner: UUID, *, after: Page | None, limit: int) -> list[AppView]: ...
 
-    async def app(self, owner: UUID, app_id: UUID) -> AppView | None: ...
+    async def app_by_id(self, owner: UUID, app_id: UUID) -> AppView | None: ...
 
 
 class Sent(Protocol):
@@ -107,11 +123,21 @@ class Sent(Protocol):
 class Commands(Protocol):
     """The way in: a command is accepted once it is stored."""
 
-    async def create(self, stream: StreamId, command: WireCommand, *, command_id: UUID, time: datetime) -> None:
+    async def create(
+        self,
+        stream: StreamId,
+        command: WireCommand,
+        *,
+        command_id: UUID,
+        time: datetime,
+        traceparent: str | None = None,
+    ) -> None:
         """Store the command; nobody waits for its outcome. Raises `LogUnavailable`."""
         ...
 
-    async def send(self, stream: StreamId, command: WireCommand, *, command_id: UUID) -> Sent:
+    async def send(
+        self, stream: StreamId, command: WireCommand, *, command_id: UUID, traceparent: str | None = None
+    ) -> Sent:
         """Store a command whose outcome is listened for. The same id twice is the same command. Raises `LogUnavailable`."""
         ...
 
@@ -187,10 +213,10 @@ class Accounts(Protocol):
         """Revoke the token's family; an unknown token changes nothing."""
         ...
 
-    async def count_login(self, keys: dict[str, int]) -> float | None:
-        """Count an attempt under each key (key -> attempts allowed in the window); seconds to wait where one is used up, else None."""
+    async def count_attempt(self, limits: Mapping[str, int]) -> float | None:
+        """Count an attempt under each key (attempts allowed in 15 minutes); the seconds to wait where one is used up, else None."""
         ...
 
-    async def clear_logins(self, key: str) -> None:
-        """Forget a key's attempts after a success."""
+    async def forgive(self, *, account: str, address: str) -> None:
+        """A sign-in succeeded: forget the account's attempts, and this one of the address."""
         ...

@@ -59,6 +59,7 @@ class Code(StrEnum):
     SLOW_READER = "slow_reader"
     DATABASE_UNAVAILABLE = "database_unavailable"
     LOG_UNAVAILABLE = "log_unavailable"
+    UNREADABLE_EVENT = "unreadable_event"
     DRAINING = "draining"
     OVERLOADED = "overloaded"
     INTERNAL_ERROR = "internal_error"
@@ -111,6 +112,7 @@ _SPECS: dict[Code, _Spec] = {
     Code.SLOW_READER: _Spec(503, "The client reads too slowly", True),
     Code.DATABASE_UNAVAILABLE: _Spec(503, "The database does not answer", True),
     Code.LOG_UNAVAILABLE: _Spec(503, "The event log does not answer", True),
+    Code.UNREADABLE_EVENT: _Spec(503, "The job has an event that this server is too old to read", True),
     Code.DRAINING: _Spec(503, "This server is about to stop", True),
     Code.OVERLOADED: _Spec(503, "The server has too much to do", True),
     Code.INTERNAL_ERROR: _Spec(500, "Something went wrong on our side", True),

@@ -20,8 +20,8 @@ class GatewaySettings(NatsSettings, kw_only=True, frozen=True):
 
     database_url: Secret
     jwt_secret: Secret  # at least 32 bytes; the same for every gateway
-    gateway_host: str = "127.0.0.1"
-    gateway_port: int = 8000  # 0: any free one
+    host: str = "127.0.0.1"
+    port: int = 8000  # 0: any free one
     trusted_proxies: list[str] = []  # addresses whose X-Forwarded-For and -Proto are believed
     cors_allowed_origins: list[str] = []  # `https://app.example.org`, or `*`; the sockets' origin check uses the same
     allow_ws_token_query: bool | None = None  # by default only while listening on loopback
@@ -57,7 +57,7 @@ class GatewaySettings(NatsSettings, kw_only=True, frozen=True):
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach us: then pages of any loopback origin may."""
-        return is_loopback(self.gateway_host)
+        return is_loopback(self.host)
 
     @property
     def ws_token_query(self) -> bool:
