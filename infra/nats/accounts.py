@@ -119,7 +119,7 @@ USERS: dict[str, User] = {
                 *_works_on("TIMERS", "runner"),
                 *_works_on("WAKEUPS", "runner"),
             ),
-            ("worker.>", "live.>"),
+            ("worker.>", "live.>", "shard.*.*.*.*"),
             responds=True,
         ),
         _user(
@@ -129,7 +129,7 @@ USERS: dict[str, User] = {
                 *_reads("EVENTS", "COMMANDS", "WAKEUPS", _SNAPSHOTS),
                 *_READS_ARTIFACTS,
                 *_follows("EVENTS", "COMMANDS"),
-                *_api("STREAM.PURGE.COMMANDS", "CONSUMER.INFO.COMMANDS.*", "CONSUMER.INFO.EVENTS.*"),
+                *_api("STREAM.PURGE.COMMANDS", "CONSUMER.LIST.COMMANDS"),
             ),
             ("live.>",),
         ),
