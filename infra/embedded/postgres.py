@@ -205,7 +205,7 @@ class EmbeddedPostgres:
         return place
 
     def _remove_stale_lock(self, cluster: Path) -> None:
-        """Remove postmaster.pid where its number now belongs to another program.
+        """Remove postmaster.pid where its number now belongs to another program, or to a dead one nobody reaped.
 
         In every other case Postgres judges better: it also knows whether helpers of a killed server are still there.
         """
@@ -213,8 +213,12 @@ class EmbeddedPostgres:
         with contextlib.suppress(OSError, ValueError, IndexError):
             pid = int(pid_file.read_text().splitlines()[0])
             program = _program_of(pid)
-            if program is not None and "postgres" not in program:
-                pid_file.unlink()
+            if program is None or "postgres" in program:
+                return
+            deadline = time.monotonic() + 5
+            while _works_in(cluster) and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
+            pid_file.unlink()
 
     def _answers(self) -> bool:
         assert self._cluster is not None
@@ -226,10 +230,21 @@ class EmbeddedPostgres:
 
 
 def _program_of(pid: int) -> str | None:
-    """The command line of a running process; None if there is none or it cannot be told."""
+    """What that process runs: None if there is no such process, empty if it is dead and was not reaped."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text() or None
+        return Path(f"/proc/{pid}/cmdline").read_text()
     with contextlib.suppress(OSError):
-        command = ["/bin/ps", "-o", "args=", "-p", str(pid)]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout or None  # noqa: S603
+        command = ["/bin/ps", "-o", "stat=,args=", "-p", str(pid)]
+        shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+        if shown:
+            return "" if shown.startswith("Z") else shown
     return None
+
+
+def _works_in(cluster: Path) -> bool:
+    """Whether any process has the cluster as its working folder, as every Postgres process has (told on Linux only)."""
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if link.readlink() == cluster:
+                return True
+    return False
