@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from libs.llm.port import ChatMessage
-from libs.llm.requirements import MARKER, number_requirements
+from libs.llm.requirements import MARKER, OPEN, number_requirements
 
 __all__ = [
     "CEO",
@@ -61,7 +61,7 @@ Find out four things: the problem, the audience, the features, the success measu
 - To finish: one closing sentence, then a line that starts with {MARKER} and after it Markdown with the sections
   ## Problem, ## Audience, ## Features, ## Success measures, ## Constraints, ## Other, a bullet for each fact, in the
   person's own words with every number and name kept. Add nothing they did not say. An area not answered gets the
-  line "_Open: not answered._". Write {MARKER} only to finish.
+  line "{OPEN}". Write {MARKER} only to finish.
 - If you answer in JSON: `reply` is what the person reads without the summary, `finished` says whether you finish, and
   `summary` is that Markdown (without the {MARKER} line) when finished, else null.
 {_DATA}"""

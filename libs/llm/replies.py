@@ -15,6 +15,7 @@ __all__ = [
     "ConversationTurn",
     "ExecutiveTurn",
     "agreement_from",
+    "agreement_in",
     "conversation_message",
     "conversation_turn_from",
     "executive_turn_from",
@@ -90,19 +91,25 @@ _ASSENT = re.compile(r"\b(?:agree[ds]?|accept(?:ed)?|approved?|sounds good|good 
 
 
 def agreement_from(completion: Completion) -> Agreement:
-    """The verdict in a reply: structured, else its last `VERDICT:` line, else its words; in doubt it does not agree."""
+    """The verdict in a reply: the structured one, else the one its words give (`agreement_in`)."""
     match completion.parsed:
         case Agreement() as verdict:
             return verdict
         case ExecutiveTurn(agrees=agrees):
             return Agreement(agrees, "stated by the speaker")
-    lines = _VERDICT.findall(completion.text)
+        case _:
+            return agreement_in(completion.text)
+
+
+def agreement_in(text: str) -> Agreement:
+    """The verdict of words: their last `VERDICT:` line, else how they are put; in doubt they do not agree."""
+    lines: list[str] = _VERDICT.findall(text)
     if lines:
-        return Agreement(str(lines[-1]).casefold() in _YES, f"its verdict line says {lines[-1]}")
-    words = _NO_REFUSAL.sub("", completion.text)
+        return Agreement(lines[-1].casefold() in _YES, f"its verdict line says {lines[-1]}")
+    words = _NO_REFUSAL.sub("", text)
     if refusal := _REFUSAL.search(words):
         return Agreement(False, f"its words say {refusal.group(0).lower()}")
-    if assent := _ASSENT.search(words) or _NO_REFUSAL.search(completion.text):
+    if assent := _ASSENT.search(words) or _NO_REFUSAL.search(text):
         return Agreement(True, f"its words say {assent.group(0).lower()}")
     return Agreement(False, "it does not say that it agrees")
 

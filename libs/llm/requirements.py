@@ -9,6 +9,7 @@ import msgspec
 
 __all__ = [
     "MARKER",
+    "OPEN",
     "SECTIONS",
     "Requirement",
     "neutralise_marker",
@@ -23,11 +24,14 @@ MARKER = "REQUIREMENTS_SUMMARY:"
 SECTIONS = ("Idea", "Problem", "Audience", "Features", "Success measures", "Constraints", "Other")
 """The summary's sections in their order; `Idea` and `Other` hold what belongs to none of the rest."""
 
+OPEN = "_Open: not answered._"
+"""What a section says that nobody answered."""
+
 _REQUIRING = ("Features", "Constraints", "Other")
 _MARKER_LINE = re.compile(r"^[ \t]*(?:[*_#]{1,3}[ \t]*)?REQUIREMENTS_SUMMARY:(?:\*\*|__)?[ \t]*", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6}\s+(?P<hash>.+?)\s*#*$|^\*\*(?P<bold>[^*]+?):?\*\*:?$")
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+(?P<text>.+)$")
-_OPEN = re.compile(r"^_?open\b", re.IGNORECASE)
+_OPEN = re.compile(r"^_?open: not answered\.?_?$", re.IGNORECASE)
 
 
 class Requirement(msgspec.Struct, frozen=True):
