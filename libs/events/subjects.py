@@ -110,8 +110,9 @@ def task(stream: StreamId, map_name: str, number: int) -> str:
     return f"task.{stream.owner}.{stream.id}.{_name(map_name)}.{number}"
 
 
-def tasks_of(stream: StreamId) -> str:
-    return f"task.{stream.owner}.{stream.id}.>"
+def tasks_of(stream: StreamId, map_name: str | None = None) -> str:
+    """All shards of a job, or of one of its maps, that wait for a runner."""
+    return f"task.{stream.owner}.{stream.id}.{f'{_name(map_name)}.*' if map_name else '>'}"
 
 
 def timer_set(stream: StreamId, timer: str) -> str:

@@ -79,6 +79,10 @@ class Delivery:
         if not self.lease_lost:
             self._lease_until = confirmed_from + self._lease_seconds
 
+    def abandon(self) -> None:
+        """Send nothing more about it, not even an acknowledgement: another worker has taken over what it is about."""
+        self._lease_until = 0.0
+
 
 Handler = Callable[[Delivery], Awaitable[Outcome]]
 

@@ -7,9 +7,11 @@ While a map runs its attempt keeps its worker's slot. Fault points: `map.mid_tas
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,8 @@ __all__ = ["digest_of", "run_map"]
 log = structlog.get_logger(__name__)
 
 _REPORT_SECONDS = 1.0
+_REOFFER_SECONDS = 5.0
+_REOFFER_SECONDS_MAX = 300.0
 _SHARDS_MAX = 100_000
 
 
@@ -88,13 +92,8 @@ class _Coordinator:
             raise NotDeterministic(message)
         try:
             await self._collect()
-            if known is None or known.digest is None:
-                await self._offer_missing()
-            while len(self._found) < total:
-                seconds = attempt.host.limits.map_poll_seconds
-                await attempt.host.shards.wait(attempt.stream, self._token, seconds)
-                await self._collect()
-                await self._report()
+            if len(self._found) < total:
+                await self._gather()
         except BaseException:
             if attempt.job.status.ended or self._name in attempt.job.given_up:
                 await self._withdraw()
@@ -107,6 +106,28 @@ class _Coordinator:
         elif known.digest != digest:
             raise NotDeterministic(f"the stored results of the map {self._name!r} are not those it was completed with")
         return results
+
+    async def _gather(self) -> None:
+        """Have the missing shards computed, and wait for them."""
+        attempt = self._attempt
+        async with attempt.host.shards.watch(attempt.stream, self._token) as stored:
+            patience = _REOFFER_SECONDS
+            await self._offer_missing()
+            offered_at = time.monotonic()
+            while len(self._found) < len(self._items):
+                before = len(self._found)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stored.wait(), attempt.host.limits.map_poll_seconds)
+                stored.clear()
+                await self._collect()
+                await self._report()
+                if len(self._found) > before:
+                    offered_at = time.monotonic()
+                elif time.monotonic() - offered_at > patience:
+                    # A runner may have dropped a shard as void just before a retry of the job made it wanted again.
+                    await self._offer_missing()
+                    offered_at = time.monotonic()
+                    patience = min(patience * 2, _REOFFER_SECONDS_MAX)
 
     async def _offer_missing(self) -> None:
         missing = [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
@@ -72,8 +74,8 @@ class ShardBoard(Protocol):
         """The results stored after a sequence, oldest first, those in objects fetched. Raises `LogUnavailable`."""
         ...
 
-    async def wait(self, stream: StreamId, map_token: str, timeout_seconds: float) -> None:
-        """Return when a result may have been stored since the last call, at the latest after `timeout_seconds`."""
+    def watch(self, stream: StreamId, map_token: str) -> AbstractAsyncContextManager[asyncio.Event]:
+        """An event that is set whenever a result may have been stored, while the block runs. Only a hint: some are missed."""
         ...
 
     async def withdraw(self, stream: StreamId, map_token: str) -> None:

@@ -82,18 +82,23 @@ def shard_named(name: str) -> Shard | None:
 
 
 class Workflows:
-    """What does which kind of job here: what the configuration names, then whatever modules imported so far have registered."""
+    """What does which kind of job here: what the configuration names, what imported modules have registered, what is built in."""
 
-    def __init__(self, orchestrators: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        orchestrators: Mapping[str, str] | None = None,
+        built_in: Mapping[str, WorkflowFunction] | None = None,
+    ) -> None:
         """`orchestrators` maps kinds to `package.module:callable`. Raises `UnknownWorkflow` for what cannot be imported."""
         self._chosen = {kind: _imported(kind, path) for kind, path in (orchestrators or {}).items()}
+        self._built_in = dict(built_in or {})
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        return tuple(sorted({*self._chosen, *_workflows}))
+        return tuple(sorted({*self._chosen, *_workflows, *self._built_in}))
 
     def get(self, kind: str) -> WorkflowFunction | None:
-        return self._chosen.get(kind) or _workflows.get(kind)
+        return self._chosen.get(kind) or _workflows.get(kind) or self._built_in.get(kind)
 
 
 def _imported(kind: str, path: str) -> WorkflowFunction:

@@ -7,6 +7,7 @@ log does not know), `step.after_record`.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -35,6 +36,8 @@ __all__ = ["StepContext", "current_step", "run_step"]
 log = structlog.get_logger(__name__)
 
 _MESSAGE_CHARACTERS_MAX = 100_000
+_UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # what no database takes
+_COALESCE_SECONDS = 0.015
 
 _recorded = metrics.steps.labels("recorded")
 _replayed = metrics.steps.labels("replayed")
@@ -44,11 +47,15 @@ _failed = metrics.steps.labels("failed")
 class StepContext:
     """What a step may know of itself, for a function with a parameter of this type (or through `current_step()`)."""
 
-    __slots__ = ("_attempt", "_offset", "name", "tries", "usage")
+    __slots__ = ("_attempt", "_pending", "_sending", "_sent_at", "_timer", "name", "streamed", "tries", "usage")
 
     def __init__(self, attempt: Attempt, name: str, tries: int) -> None:
         self._attempt = attempt
-        self._offset = 0
+        self._pending: list[str] = []
+        self._sending: asyncio.Future[None] | None = None
+        self._sent_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.streamed = 0  # code points sent so far
         self.name = name
         self.tries = tries  # this try's number, from 1
         self.usage: Usage | None = None  # what a model call cost, kept with the step
@@ -73,13 +80,45 @@ class StepContext:
         return f"step-{self.name}"
 
     async def delta(self, text: str) -> None:
-        """Show the next piece of what the step is writing to whoever watches. Nothing of it is stored."""
+        """Show the next piece of what the step is writing to whoever watches. Nothing of it is stored.
+
+        The first piece is sent at once, later ones together every few milliseconds.
+        """
+        self._attempt.check()
+        self._pending.append(text)
+        if self._timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        wait = self._sent_at + _COALESCE_SECONDS - loop.time()
+        if wait <= 0:
+            await self.flush()
+        else:
+            self._timer = loop.call_later(wait, self._due)
+
+    async def flush(self) -> None:
+        """Send what is still held back; the engine does so before it stores the step."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        text = "".join(self._pending)
+        self._pending.clear()
         if not text:
             return
-        self._attempt.check()
-        delta = Delta(stream=self.stream, attempt=self.attempt, offset=self._offset, text=text)
-        self._offset += len(text)
+        delta = Delta(stream=self.stream, attempt=self.attempt, offset=self.streamed, text=text)
+        self.streamed += len(text)
+        self._sent_at = asyncio.get_running_loop().time()
         await self._attempt.host.send_delta(self._attempt.stream, delta)
+
+    def silence(self) -> None:
+        """Send nothing more: the try is over."""
+        self._pending.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _due(self) -> None:
+        self._timer = None
+        self._sending = asyncio.ensure_future(self.flush())
 
 
 _current: ContextVar[StepContext | None] = ContextVar("jobstream_step", default=None)
@@ -117,12 +156,13 @@ async def run_step(
     while True:
         tries += 1
         await attempt.begin(step=True)
+        context = StepContext(attempt, name, tries)
         try:
             await faults.reach("step.before_call")
-            context = StepContext(attempt, name, tries)
             started = time.monotonic()
             try:
                 value = await _call(fn, signature, args, kwargs, context, timeout_seconds)
+                await context.flush()
                 raw, result = signature.store(f"the step {name!r}", value)
                 said = _said(name, message, result)
             except asyncio.CancelledError as error:
@@ -145,7 +185,7 @@ async def run_step(
                     tries=tries,
                     duration_seconds=round(duration, 6),
                     usage=context.usage,
-                    stream=context.stream if context._offset else None,
+                    stream=context.stream if context.streamed else None,
                 )
                 await _record(attempt, command)
                 metrics.step_seconds.observe(duration)
@@ -156,6 +196,7 @@ async def run_step(
             due = attempt.host.clock.now() + timedelta(seconds=seconds)
             await attempt.commit(SetTimer(attempt=attempt.number, name=_pause(name, tries), due=due))
         finally:
+            context.silence()
             attempt.end(step=True)
         await timers.wait_for(attempt, _pause(name, tries))
 
@@ -233,4 +274,4 @@ def _said(name: str, message: str | Callable[[Any], str] | None, result: Any) ->
         message = message(result)
     if message is None:
         message = result if isinstance(result, str) else f"{name} is done"
-    return message[:_MESSAGE_CHARACTERS_MAX]
+    return _UNSTORABLE.sub("", message)[:_MESSAGE_CHARACTERS_MAX]

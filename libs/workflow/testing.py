@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -55,7 +56,7 @@ class MemoryShards:
     def __init__(self) -> None:
         self._results: defaultdict[tuple[StreamId, str], list[ShardResult]] = defaultdict(list)
         self._sequence = 0
-        self._changed = asyncio.Event()
+        self._watching: defaultdict[tuple[StreamId, str], set[asyncio.Event]] = defaultdict(set)
         self._offered: dict[tuple[StreamId, str, int], asyncio.Task[None]] = {}
 
     async def offer(self, stream: StreamId, map_token: str, tasks: Sequence[ShardTask]) -> None:
@@ -67,9 +68,14 @@ class MemoryShards:
     async def results(self, stream: StreamId, map_token: str, *, after: int) -> Sequence[ShardResult]:
         return [each for each in self._results[stream, map_token] if each.sequence > after]
 
-    async def wait(self, stream: StreamId, map_token: str, timeout_seconds: float) -> None:
-        await self._changed.wait()
-        self._changed.clear()
+    @asynccontextmanager
+    async def watch(self, stream: StreamId, map_token: str) -> AsyncIterator[asyncio.Event]:
+        changed = asyncio.Event()
+        self._watching[stream, map_token].add(changed)
+        try:
+            yield changed
+        finally:
+            self._watching[stream, map_token].discard(changed)
 
     async def withdraw(self, stream: StreamId, map_token: str) -> None:
         for key in [key for key in self._offered if key[:2] == (stream, map_token)]:
@@ -85,7 +91,8 @@ class MemoryShards:
             return  # the first result wins
         self._sequence += 1
         self._results[key[:2]].append(msgspec.structs.replace(result, sequence=self._sequence))
-        self._changed.set()
+        for changed in self._watching[key[:2]]:
+            changed.set()
 
 
 async def _no_pause(_seconds: float) -> None:

@@ -1,0 +1,175 @@
+"""The service put together: its connections, its consumers, and their end in the order of the nesting read backwards."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from libs.events.commands import CommandLog
+from libs.events.connection import connect
+from libs.events.errors import LogUnavailable
+from libs.events.subscription import Handler, Subscription, lease_seconds_of
+from libs.jobs.handling import CommandHandler
+from libs.jobs.liveness import Holder, worker_name
+from libs.jobs.repository import job_repository
+from libs.llm.factory import create_model
+from libs.process.clock import SystemClock
+from libs.process.health import Health, serve
+from libs.process.lifecycle import announce
+from libs.process.settings import SettingsError
+from libs.workflow.errors import UnknownWorkflow
+from libs.workflow.ports import Limits
+from libs.workflow.registry import Workflows
+from libs.workflow.retry import Retry
+from services.runner.build import Build
+from services.runner.host import NatsHost
+from services.runner.running import Running
+from services.runner.shards import Shards
+from services.runner.timers import Timers
+from services.runner.wakeups import WakeUps
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from nats.aio.client import Client
+
+    from libs.llm.port import ChatModel
+    from libs.process.lifecycle import Stopping
+    from services.runner.settings import RunnerSettings
+
+__all__ = ["SERVICE", "run", "workflows"]
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+SERVICE = "runner"
+_STREAMS = ("EVENTS", "COMMANDS", "TIMERS", "TASKS", "WAKEUPS")
+_COMMANDS = 100  # handled at once, as are due timers: each is a short decision
+_HINTS = 16  # hints handled at once: they are rare
+_DELIVERIES_MAX = 1_000  # of a command that crashes its handler: hours of trying
+_DRAIN_SECONDS = 10.0
+
+
+async def run(settings: RunnerSettings, stopping: Stopping, *, model: ChatModel | None = None) -> None:
+    """Serve until told to stop. With a `model` of the caller's own, that one speaks, and is closed by the caller."""
+    health = Health(SERVICE)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(serve(health, settings.health_host, settings.health_port))
+        announce(health=url)
+        worker = worker_name(SERVICE)
+        running = Running()
+        subscriptions: list[Subscription] = []
+
+        async def reconnected() -> None:
+            for subscription in subscriptions:
+                subscription.reconnected()
+            running.notify_all()  # a live event may have been lost meanwhile
+
+        if model is None:
+            model = create_model(settings)
+            stack.push_async_callback(model.aclose)
+        known = workflows(settings, model)
+        nats = await _unless(stopping, connect(settings, worker, on_reconnect=reconnected))
+        if nats is None:
+            return
+        stack.push_async_callback(nats.drain)
+
+        async def connected() -> str | None:
+            return None if nats.is_connected else "NATS is not connected"
+
+        health.check("nats", connected)
+        leases = await _unless(stopping, _leases(nats))
+        if leases is None:
+            return
+        threads = ThreadPoolExecutor(settings.shard_slots, thread_name_prefix="shard")
+        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        holder = await stack.enter_async_context(Holder(nats, worker))
+        clock = SystemClock()
+        jobs = job_repository(nats, clock)
+        limits = Limits(durable_delay_seconds=settings.durable_delay_seconds, cleanup_seconds=settings.cleanup_seconds)
+        wakeups = WakeUps(
+            nats,
+            jobs,
+            known,
+            NatsHost(nats, clock, limits),
+            holder,
+            running,
+            slots=settings.slots,
+            stalls_max=settings.attempt_stalls_max,
+            lease_seconds=leases["EVENTS"],
+        )
+        shards = Shards(nats, jobs, worker, threads)
+        await running.listen(nats)
+        await shards.listen(nats)
+
+        def listen(stream: str, handler: Handler, concurrency: int, deliveries_max: int | None = None) -> None:
+            subscriptions.append(
+                Subscription(
+                    nats,
+                    stream,
+                    SERVICE,
+                    handler,
+                    service=SERVICE,
+                    concurrency=concurrency,
+                    lease_seconds=leases[stream],
+                    deliveries_max=deliveries_max,
+                )
+            )
+
+        listen("COMMANDS", CommandHandler(SERVICE, jobs, CommandLog(nats)), _COMMANDS, _DELIVERIES_MAX)
+        listen("EVENTS", wakeups, settings.slots)
+        listen("WAKEUPS", wakeups, _HINTS)
+        listen("TIMERS", Timers(jobs, clock), _COMMANDS)
+        listen("TASKS", shards, settings.shard_slots)
+        async with asyncio.TaskGroup() as group:
+            for subscription in subscriptions:
+                group.create_task(subscription.run(stopping, drain_seconds=_DRAIN_SECONDS))
+            checking = group.create_task(running.check(settings.check_seconds))
+            health.started()
+            log.info("runner.started", worker=worker, kinds=known.kinds, slots=settings.slots)
+            await stopping.wait()
+            health.draining()
+            checking.cancel()
+            running.drain()
+
+
+def workflows(settings: RunnerSettings, model: ChatModel) -> Workflows:
+    """What does which kind of job: `build` is the executive discussion unless the settings name another. Raises `SettingsError`."""
+    retry = Retry(
+        attempts=settings.model_tries_max,
+        initial_seconds=settings.model_retry_delay_seconds,
+        max_seconds=settings.model_retry_delay_seconds_max,
+    )
+    build = Build(
+        model, rounds_max=settings.build_rounds_max, retry=retry, timeout_seconds=settings.openai_timeout_seconds
+    )
+    try:
+        return Workflows(settings.orchestrators, {"build": build})
+    except UnknownWorkflow as error:
+        raise SettingsError([str(error)]) from error
+
+
+async def _leases(nats: Client) -> dict[str, float]:
+    """How long each stream's messages stay with a silent worker, asked until the consumers exist."""
+    while True:
+        try:
+            return {stream: await lease_seconds_of(nats, stream, SERVICE) for stream in _STREAMS}
+        except LogUnavailable as error:
+            log.warning("runner.waiting_for_consumers", error=str(error))
+            await asyncio.sleep(0.5)
+
+
+async def _unless(stopping: Stopping, wanted: Coroutine[Any, Any, T]) -> T | None:
+    """What is wanted, or None where the process is told to stop first."""
+    task, stop = asyncio.create_task(wanted), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+        return await task if task.done() else None
+    finally:
+        task.cancel()
+        stop.cancel()
