@@ -62,7 +62,9 @@ async def send(client: Any, stream: StreamId, command: WireCommand) -> Any:
         payload=msgspec.json.encode(command),
     )
     sequence = await CommandLog(client).publish(envelope)
-    [stored] = await wire.read_range(client, "COMMANDS", subjects.command(stream, command.verb), first_sequence=sequence)
+    [stored] = await wire.read_range(
+        client, "COMMANDS", subjects.command(stream, command.verb), first_sequence=sequence
+    )
     return Delivered(stored)
 
 
