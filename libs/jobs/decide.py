@@ -334,6 +334,10 @@ def _decide_workflow(job: Job, command: _WorkflowCommand) -> Sequence[JobEvent]:
                 )
             ]
         case ReportProgress():
+            before = job.progress.get(command.name)
+            said = (command.done, command.total, command.message)
+            if before is not None and command.data is None and said == (before.done, before.total, before.message):
+                return []
             return [
                 ProgressReported(
                     name=command.name,
