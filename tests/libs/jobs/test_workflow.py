@@ -38,6 +38,7 @@ from libs.jobs.events import (
     JobRetried,
     MapCompleted,
     MapStarted,
+    ProgressReported,
     SignalAwaited,
     SignalReceived,
     StepFailed,
@@ -357,3 +358,7 @@ def test_an_app_that_is_stored_again_keeps_its_birthday() -> None:
     app = folded(*RUNNING, first, AppStored(app_id=UUID(int=1), attempt=1, spec={"new": 1})).app
     assert app is not None
     assert app.created_at < app.updated_at
+
+
+def test_a_report_that_says_nothing_new_changes_nothing() -> None:
+    given(RUNNING).when(REPORT).then(ProgressReported(name="p", attempt=1, done=1))
