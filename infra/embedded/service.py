@@ -38,13 +38,16 @@ class ServiceProcess:
         log: Path,
         runtime_file: Path,
         command: Sequence[str] = (),
+        known_url: str | None = None,
     ) -> None:
+        """`known_url` is where it serves if it does not announce another address."""
         self.name = name
         self.service = name.partition("-")[0]
         self.log = log
         self.runtime_file = runtime_file
         self.env = dict(env) | {"RUNTIME_FILE": str(runtime_file)}
         self.command = list(command) or [sys.executable, "-P", "-m", f"services.{self.service}"]
+        self.known_url = known_url
         self.child: Child | None = None
 
     @property
@@ -58,7 +61,7 @@ class ServiceProcess:
 
     @property
     def health_url(self) -> str | None:
-        return self.facts.get("health_url") or self.facts.get("url")
+        return self.facts.get("health_url") or self.facts.get("url") or self.known_url
 
     def spawn(self) -> Child:
         """Start the process; from the main thread, see `Child`."""

@@ -24,6 +24,7 @@ from infra.embedded.settings import SERVICES, SupervisorSettings, environment
 from infra.nats import topology
 from infra.postgres import roles
 from libs.process.lifecycle import Stopping
+from libs.process.serving import url_of
 from libs.process.settings import SettingsError, load
 
 __all__ = ["Part", "Supervisor"]
@@ -106,19 +107,12 @@ class Supervisor:
     async def _start(self) -> None:
         began = time.monotonic()
         secrets = self.folder.secrets()
-        async with asyncio.TaskGroup() as group:
-            bus = group.create_task(_outcome(self._start_nats(secrets.nats)))
-            data = group.create_task(_outcome(self._start_postgres(secrets.postgres_superuser, secrets.postgres)))
-        for outcome in (bus.result(), data.result()):
-            if isinstance(outcome, Exception):
-                raise outcome
-        databases = data.result()
-        assert isinstance(databases, dict)
+        # The first failure ends the start at once; stopping then ends what the others still wait for.
+        _, databases = await asyncio.gather(
+            self._start_nats(secrets.nats), self._start_postgres(secrets.postgres_superuser, secrets.postgres)
+        )
         self.services = [*self._plan(secrets.nats, databases, secrets.postgres, secrets.jwt)]
-        outcomes = await asyncio.gather(*(_outcome(self._bring_up(service)) for service in self.services))
-        for outcome in outcomes:
-            if isinstance(outcome, Exception):
-                raise outcome
+        await asyncio.gather(*(self._bring_up(service) for service in self.services))
         self._keep(self._watch_logs())
         self._write_targets()
         log.info("supervisor.ready", seconds=round(time.monotonic() - began, 3), pids=self._pids())
@@ -205,10 +199,11 @@ class Supervisor:
                     log=self.folder.log(name),
                     runtime_file=self.folder.run / f"{name}.json",
                     command=self.commands.get(service, ()),
+                    known_url=url_of(self.host, self.port) if service == "gateway" else None,
                 )
 
     async def _bring_up(self, part: Part) -> None:
-        """Start a part and await its readiness, a few times if it fails; from then on keep it running."""
+        """Start a part and await its readiness, a few times if it ends; from then on keep it running."""
         for attempt in range(1, STARTING_ATTEMPTS + 1):
             if self._stopping:
                 raise ServerFailed(f"{part.name} was not started: stopping")
@@ -219,7 +214,8 @@ class Supervisor:
             except SettingsRefused:
                 raise
             except ServerFailed as failure:
-                await asyncio.to_thread(part.stop)
+                if part.child is None or part.child.exit_status() is None:
+                    raise  # it runs and is not ready: another one would not be either
                 if attempt == STARTING_ATTEMPTS or self._stopping:
                     raise
                 log.warning("child.start_failed", name=part.name, attempt=attempt, error=str(failure))
@@ -293,11 +289,3 @@ def _rotate(path: Path) -> None:
     """Keep the log as `.1` and empty it in place: its writers append, so they go on at the beginning."""
     shutil.copyfile(path, path.with_suffix(".log.1"))
     os.truncate(path, 0)
-
-
-async def _outcome(work: Awaitable[object]) -> object:
-    """The result or the exception, so that parallel starts all come to their end before one is reported."""
-    try:
-        return await work
-    except Exception as error:
-        return error

@@ -11,6 +11,7 @@ import msgspec
 from prometheus_client import Gauge
 
 from libs.process import metrics
+from libs.process.lifecycle import announce
 from libs.process.serving import serving
 
 __all__ = ["Check", "Health", "serve"]
@@ -100,8 +101,12 @@ class Health:
 
 @asynccontextmanager
 async def serve(health: Health, host: str, port: int) -> AsyncIterator[str]:
-    """Serve `health` over HTTP while the block runs and give its URL; port 0 takes any free port."""
+    """Serve `health` over HTTP while the block runs and give its URL, which the supervisor is told, too.
+
+    Port 0 takes any free port.
+    """
     async with serving(health, host, port, timeout_graceful_shutdown=1) as url:
+        announce(health_url=url)
         yield url
 
 

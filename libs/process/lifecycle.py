@@ -28,6 +28,8 @@ _new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loo
 with contextlib.suppress(ImportError):  # not every platform has it
     from uvloop import new_event_loop as _new_event_loop
 
+_announced: dict[str, Any] = {}
+
 STOP_DEADLINE_SECONDS = 15.0
 FORCE_AFTER_SECONDS = 2.0
 LOOP_PROBE_SECONDS = 1.0
@@ -89,12 +91,13 @@ def explain(program: str, error: SettingsError) -> None:
 def announce(**facts: Any) -> None:
     """Tell the supervisor where this process serves: write pid and `facts` to `RUNTIME_FILE`, if one is named.
 
-    The file appears in one piece (written aside, then renamed).
+    The file appears in one piece (written aside, then renamed). Later calls add to what earlier ones said.
     """
+    _announced.update(facts)
     target = os.environ.get("RUNTIME_FILE")
     if target:
         aside = Path(f"{target}.{os.getpid()}")
-        aside.write_bytes(msgspec.json.encode({"pid": os.getpid()} | facts))
+        aside.write_bytes(msgspec.json.encode({"pid": os.getpid()} | _announced))
         aside.replace(target)
 
 

@@ -70,6 +70,7 @@ def configure(service: str, level: str = "info", to: TextIO | None = None) -> No
         noisy = logging.getLogger(name)
         noisy.handlers.clear()
         noisy.propagate = True
+        noisy.setLevel(max(logging.WARNING, threshold))
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
