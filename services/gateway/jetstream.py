@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 import nats.errors
@@ -33,18 +33,13 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
-__all__ = ["JetStreamCommands", "JetStreamIdempotencyKeys", "command_id_for", "folded_jobs", "listening"]
+__all__ = ["JetStreamCommands", "JetStreamIdempotencyKeys", "folded_jobs", "listening"]
 
 log = structlog.get_logger(__name__)
 
 _JOBS_REMEMBERED = 512
 _WRONG_LAST_SEQUENCE = (10071, 10164)  # replicated streams may answer 10164 where one node answers 10071
 _KEY_TRIES = 5
-
-
-def command_id_for(stream: StreamId, verb: str, key: str) -> UUID:
-    """The id of the command that a client's key stands for: the same key of the same job and verb is the same command."""
-    return uuid5(stream.id, f"{verb}:{key}")
 
 
 # -- commands ----------------------------------------------------------------------------------------------------------

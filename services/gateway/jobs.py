@@ -70,7 +70,7 @@ class JobReader:
         self._new: OrderedDict[StreamId, JobView] = OrderedDict()  # created here a moment ago
 
     def remember(self, stream: StreamId, view: JobView) -> None:
-        """This job's create command was just stored here."""
+        """The job's create command was just stored here."""
         self._know(stream)
         self._new[stream] = view
         if len(self._new) > _NEW_MAX:

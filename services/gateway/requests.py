@@ -21,10 +21,12 @@ __all__ = [
     "LoginBody",
     "MessageBody",
     "MessagesQuery",
+    "NoQuery",
     "RefreshBody",
     "RegisterBody",
     "RetryBody",
     "SignalBody",
+    "TicketBody",
 ]
 
 _VERSION_MAX = 2**31 - 1
@@ -107,12 +109,22 @@ class JobQuery(_Input, frozen=True, kw_only=True):
 
 
 class EventsQuery(_Input, frozen=True, kw_only=True):
+    """Events with versions above `after`. A stream (`Accept: text/event-stream`) has no limit."""
+
     after: Version = 0
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
 class MessagesQuery(_Input, frozen=True, kw_only=True):
     job_id: UUID
+
+
+class TicketBody(_Input, frozen=True, kw_only=True):
+    job_id: UUID
+
+
+class NoQuery(_Input, frozen=True, kw_only=True):
+    """No parameters at all."""
 
 
 class AppsQuery(_Input, frozen=True, kw_only=True):

@@ -44,7 +44,7 @@ def check_name(name: str, pointer: str, what: str) -> str:
 
 def check_email(email: str, pointer: str = "/email") -> str:
     """The email as it is kept: trimmed, in canonical Unicode. Raises `INVALID_INPUT`."""
-    email = unicodedata.normalize("NFC", email.strip())
+    email = unicodedata.normalize("NFC", email.strip())  # so that one address has one spelling
     if len(email) > _EMAIL_LENGTH_MAX or not _EMAIL.fullmatch(email) or _CONTROL.search(email) or ".." in email:
         raise invalid(pointer, "This is not an email address.")
     return email

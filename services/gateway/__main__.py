@@ -1,0 +1,38 @@
+"""`python -m services.gateway`: one gateway process; start as many as are needed."""
+
+from __future__ import annotations
+
+import structlog
+
+from libs.process.lifecycle import Stopping, announce, run
+from libs.process.serving import serving
+from libs.process.settings import load
+from services.gateway.app import open_gateway
+from services.gateway.live import SERVER_OPTIONS, LiveSettings
+from services.gateway.settings import GatewaySettings
+
+log = structlog.get_logger(__name__)
+
+
+async def main(stopping: Stopping) -> None:
+    """Serve until told to stop; then turn sockets away, let open requests end, and close what was opened."""
+    settings = load(GatewaySettings)
+    async with open_gateway(settings, load(LiveSettings)) as gateway:
+        options = {
+            **SERVER_OPTIONS,
+            "http": "httptools",
+            "proxy_headers": bool(settings.trusted_proxies),
+            "forwarded_allow_ips": settings.trusted_proxies,
+            "timeout_graceful_shutdown": max(1, round(settings.stop_grace_seconds)),
+        }
+        async with serving(gateway.app, settings.host, settings.port, **options) as url:
+            announce(url=url)
+            log.info("gateway.ready", url=url)
+            await stopping.wait()
+            gateway.health.draining()
+            await gateway.live.drain(settings.stop_grace_seconds)
+        log.info("gateway.stopped")
+
+
+if __name__ == "__main__":
+    run("gateway", main)

@@ -1,0 +1,145 @@
+"""Where the gateway is put together: the only place that knows which adapter stands behind which port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
+
+from libs.events.commands import CommandLog
+from libs.events.connection import connect
+from libs.process.clock import Clock, SystemClock
+from libs.process.health import Health
+from services.gateway.access import Gate
+from services.gateway.actions import Actions
+from services.gateway.application import application
+from services.gateway.creation import Creation, Kinds
+from services.gateway.handlers.actions import action_handlers
+from services.gateway.handlers.apps import app_handlers
+from services.gateway.handlers.auth import auth_handlers
+from services.gateway.handlers.events import event_handlers
+from services.gateway.handlers.jobs import job_handlers
+from services.gateway.handlers.operations import operations_handlers
+from services.gateway.jetstream import JetStreamCommands, JetStreamIdempotencyKeys, folded_jobs, listening
+from services.gateway.jobs import JobReader
+from services.gateway.limits import RequestRate
+from services.gateway.live import Live, LiveSettings, create_live
+from services.gateway.origins import Origins
+from services.gateway.passwords import Passwords
+from services.gateway.ports import DatabaseUnavailable
+from services.gateway.postgres import Database, open_database
+from services.gateway.postgres_accounts import PostgresAccounts
+from services.gateway.postgres_models import PostgresModels
+from services.gateway.settings import GatewaySettings
+from services.gateway.sign_in import SignIn
+from services.gateway.tokens import AccessTokens
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+__all__ = ["Gateway", "open_gateway"]
+
+_NATS_TIMEOUT_SECONDS = 4.0
+
+
+class Gateway(NamedTuple):
+    """A gateway that works while the block that opened it runs."""
+
+    app: Any  # ASGI
+    live: Live
+    health: Health
+
+
+@asynccontextmanager
+async def open_gateway(
+    settings: GatewaySettings, live_settings: LiveSettings | None = None, *, clock: Clock | None = None
+) -> AsyncIterator[Gateway]:
+    """Connect everything; on leaving, close it in reverse."""
+    clock = clock or SystemClock()
+    health = Health("gateway")
+    name = f"gateway-{uuid4().hex[:8]}"
+    async with AsyncExitStack() as stack:
+        lives: list[Live] = []
+
+        async def recheck() -> None:
+            for each in lives:
+                await each.recheck()
+
+        nats = await connect(settings, name, on_reconnect=recheck, on_slow_consumer=recheck)
+        stack.push_async_callback(nats.close)
+        database = await stack.enter_async_context(
+            open_database(settings.database_url, connections_max=settings.database_connections_max)
+        )
+        models = PostgresModels(
+            database,
+            read_timeout_seconds=settings.read_timeout_seconds,
+            list_timeout_seconds=settings.list_timeout_seconds,
+        )
+        command_log = CommandLog(nats, timeout_seconds=_NATS_TIMEOUT_SECONDS)
+        store, folded = folded_jobs(nats, clock)
+        jobs = JobReader(models, store, folded, command_log, resting=lambda: database.resting)
+        commands = JetStreamCommands(command_log, clock, name)
+        await stack.enter_async_context(listening(nats, commands, name))
+        tokens = AccessTokens(settings.jwt_secret, clock, settings.access_token_seconds)
+        passwords = Passwords(settings.password_threads)
+        stack.callback(passwords.close)
+        sign_in = SignIn(
+            PostgresAccounts(
+                database,
+                settings.jwt_secret,
+                clock,
+                lifetime=timedelta(days=settings.refresh_token_days),
+                grace=timedelta(seconds=settings.refresh_grace_seconds),
+            ),
+            passwords,
+            tokens,
+            failures_per_account=settings.login_failures_per_account,
+            failures_per_address=settings.login_failures_per_address,
+            registrations_per_address=settings.registrations_per_address,
+        )
+        origins = Origins(settings.cors_allowed_origins, loopback=settings.on_loopback)
+        live = create_live(
+            nats,
+            jobs=jobs,
+            commands=commands,
+            tokens=tokens,
+            secret=settings.jwt_secret,
+            origin_allowed=origins.allows,
+            token_query_allowed=settings.ws_token_query,
+            clock=clock,
+            health=health,
+            settings=live_settings,
+        )
+        await stack.enter_async_context(live.running())
+        lives.append(live)
+        gate = Gate(tokens, RequestRate(settings.requests_per_second, settings.requests_burst))
+        keys = JetStreamIdempotencyKeys(nats, timeout_seconds=_NATS_TIMEOUT_SECONDS)
+        creation = Creation(Kinds(settings.job_kinds, settings.job_approvals), commands, keys, jobs, clock)
+        described = [
+            *auth_handlers(sign_in, gate),
+            *job_handlers(gate, creation, jobs, models),
+            *action_handlers(gate, Actions(jobs, commands, wait_seconds=settings.outcome_wait_seconds)),
+            *event_handlers(gate, jobs, live),
+            *app_handlers(gate, jobs, models),
+        ]
+        health.check("nats", lambda: _nats(nats))
+        operations = operations_handlers(health, live, lambda: _check_database(database, health), described)
+        app = application([*described, *operations], live, origins, body_bytes_max=settings.body_bytes_max)
+        health.started()
+        yield Gateway(app, live, health)
+
+
+async def _nats(client: Client) -> str | None:
+    return None if client.is_connected else "the connection to NATS is down"
+
+
+async def _check_database(database: Database, health: Health) -> None:
+    """Without Postgres jobs still work, so it is a defect and not the end of service."""
+    try:
+        await database.ping()
+    except DatabaseUnavailable:
+        health.degrade("postgres", "Postgres does not answer: no sign-in, no lists; jobs are read from the log")
+    else:
+        health.restore("postgres")
