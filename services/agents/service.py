@@ -50,7 +50,7 @@ async def run(
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(health, settings.health_host, settings.health_port))
         worker = worker_name(SERVICE)
-        announce(health=url, worker=worker)
+        announce(health_url=url, worker=worker)
         subscriptions: list[Subscription] = []
 
         async def reconnected() -> None:
