@@ -115,7 +115,8 @@ def change(job: JobRow, entry: Entry, event: JobEvent) -> Change:
             started = {"status": "running", "attempt": event.attempt, "worker": event.worker, "attempts": event.attempt}
             return Change(started | {"fold": replace(fold, since=now, waits=())})
         case AttemptSuspended():
-            return Change(_RELEASED | {"fold": replace(fold, since=now, waits=event.waits)})
+            status = "awaiting_approval" if fold.approvals else job.status
+            return Change(_RELEASED | {"status": status, "fold": replace(fold, since=now, waits=event.waits)})
         case JobCompleted():
             done = {"status": "done", "result": bytes(event.result).decode()}
             return Change(done | _RELEASED | {"fold": replace(fold, since=now, waits=())})

@@ -1,0 +1,103 @@
+"""The projector at work, on a real log and a real database."""
+
+from __future__ import annotations
+
+import asyncio
+
+from libs.jobs.testing import build_history
+from tests.services.projector.conftest import World, a_stream, until
+
+
+async def test_a_job_in_the_log_is_in_the_tables(world: World) -> None:
+    life = build_history(a_stream())
+    async with world.projecting():
+        await world.append(life)
+        await world.caught_up()
+    row = await world.fetch("SELECT status, version FROM read.jobs WHERE id = $1", life.stream.id)
+    assert [tuple(each) for each in row] == [("done", len(life.history))]
+
+
+async def test_history_is_kept_byte_for_byte(world: World) -> None:
+    life = build_history(a_stream(), idea='Quotes "\\n", tabs\t, lines\n, zero \u0000, 花, and a \\ at the end\\')
+    async with world.projecting():
+        await world.append(life)
+        await world.caught_up()
+    rows = await world.fetch("SELECT type, schema, data FROM read.job_events WHERE job_id = $1 ORDER BY version", life.stream.id)
+    from libs.jobs.events import EVENTS
+
+    assert [EVENTS.decode(row["type"], row["schema"], row["data"].encode()) for row in rows] == [
+        each.event for each in life.history
+    ]
+
+
+async def test_a_payload_in_the_object_store_is_fetched(world: World) -> None:
+    life = build_history(a_stream(), idea="long " * 20_000)
+    async with world.projecting():
+        await world.append(life)
+        await world.caught_up()
+    assert await world.value("SELECT prompt FROM read.jobs") == "long " * 20_000
+
+
+async def test_a_projector_that_starts_later_goes_on_where_the_last_one_stopped(world: World) -> None:
+    life = build_history(a_stream())
+    await world.append(life)
+    async with world.projecting():
+        await world.caught_up()
+    other = build_history(a_stream())
+    await world.append(other)
+    async with world.projecting():
+        await world.caught_up()
+    assert await world.value("SELECT count(*) FROM read.job_events") == len(life.history) + len(other.history)
+
+
+async def test_what_came_in_many_small_batches_equals_one_large(world: World) -> None:
+    lives = [build_history(a_stream(), steps=4) for _ in range(10)]
+    async with world.projecting():
+        for life in lives:
+            await world.append(life)
+        await world.caught_up()
+    small = await world.dump()
+    await world.tables.execute("DROP SCHEMA read CASCADE")
+    async with world.projecting():
+        await world.caught_up()
+    assert await world.dump() == small
+
+
+async def test_two_projectors_apply_each_event_once(world: World) -> None:
+    lives = [build_history(a_stream(), steps=3) for _ in range(30)]
+    hasty = world.settings.__class__(
+        database_url=world.settings.database_url, projection_takeover_seconds=0.001, projection_interval_seconds=0
+    )
+    async with world.projecting(hasty), world.projecting(hasty):
+        for life in lives:
+            await world.append(life)
+            await asyncio.sleep(0)
+        await world.caught_up()
+    assert await world.value("SELECT count(*) FROM read.job_events") == sum(len(life.history) for life in lives)
+
+
+async def test_a_second_projector_takes_over_when_the_first_is_gone(world: World) -> None:
+    async with world.projecting():
+        async with world.projecting():
+            await until(lambda: asyncio.sleep(0, any(each.reader for each in world.leaders)))
+            first = next(each for each in world.leaders if each.reader)
+            assert sum(each.reader is not None for each in world.leaders) == 1
+        if first is world.leaders[0]:
+            return  # the inner one was standing by: nothing to take over
+    raise AssertionError
+
+
+async def test_the_gateways_role_may_read_and_not_write(world: World) -> None:
+    import asyncpg
+    import pytest
+
+    async with world.projecting():
+        await world.append(build_history(a_stream()))
+        await world.caught_up()
+    gateway = await asyncpg.connect(world.database.url("gateway"))
+    try:
+        assert await gateway.fetchval("SELECT count(*) FROM read.jobs") == 1
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await gateway.execute("DELETE FROM read.jobs")
+    finally:
+        await gateway.close()
