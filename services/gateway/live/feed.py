@@ -137,7 +137,7 @@ class Feed:
         except msgspec.MsgspecError as error:
             log.warning("delta.malformed", job=str(self.stream.id), error=str(error))
             return
-        for watcher in self._watchers:
+        for watcher in tuple(self._watchers):
             watcher.offer(frame)
         metrics.frames.labels("delta").inc(len(self._watchers))
 
@@ -168,7 +168,7 @@ class Feed:
             self._recent_bytes > self._recent_bytes_max and len(self._recent) > 1
         ):
             self._recent_bytes -= len(self._recent.popleft().wire)
-        for watcher in self._watchers:
+        for watcher in tuple(self._watchers):  # one that is too slow detaches itself
             watcher.offer(frame)
         metrics.frames.labels(frame.kind).inc(len(self._watchers))
 
@@ -236,7 +236,7 @@ class Feed:
             log.error(
                 "feed.parked", job=str(self.stream.id), after=self.head, type=error.type_name, schema=error.schema
             )
-            for watcher in self._watchers:
+            for watcher in tuple(self._watchers):
                 watcher.notice(error)
         self.parked = error
         self._hinted = False
