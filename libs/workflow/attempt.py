@@ -91,6 +91,7 @@ class Attempt:
         self._steps = 0  # of these, what must not be cut short when the worker is asked to stop
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._suspending: asyncio.Task[None] | None = None
+        self._closing = False
         self._refreshing: asyncio.Task[None] | None = None
         self._refresh_again = False
         self._draining = False
@@ -159,9 +160,7 @@ class Attempt:
 
     async def begin(self, *, step: bool = False) -> None:
         """Work starts that keeps the worker. If the attempt has stopped, the caller is cancelled instead."""
-        if self._suspending is not None:
-            await asyncio.wait((self._suspending,))  # what begins after the suspension was stored could not be stored
-        self.check()
+        await self._open()
         if step and self._draining:
             self._stop(Released())
             raise asyncio.CancelledError
@@ -210,9 +209,7 @@ class Attempt:
         """Return when the wait (`approval/plan`, `timer/nap`, ...), which the log knows, is over; meanwhile the worker may be let go."""
         if self.job.wait_over(wait):
             return
-        if self._suspending is not None:
-            await asyncio.wait((self._suspending,))
-        self.check()
+        await self._open()
         over = self._waiting[wait] = asyncio.get_running_loop().create_future()
         self._settle()
         try:
@@ -228,6 +225,12 @@ class Attempt:
         if self._stopped is not None and not self._stopped.done():
             self._stopped.set_result(outcome)
 
+    async def _open(self) -> None:
+        """Return when something may begin. What begins while a suspension is being stored could not be stored after it."""
+        if self._closing and self._suspending is not None:
+            await asyncio.wait((self._suspending,))
+        self.check()
+
     def _settle(self) -> None:
         if not self._active and self._waiting and (self._suspending is None or self._suspending.done()):
             self._suspending = asyncio.create_task(self._suspend())
@@ -239,12 +242,14 @@ class Attempt:
                 self._suspending = None
                 return
         waits = tuple(sorted(self._waiting))
+        self._closing = True
         try:
             events = await self.commit(SuspendAttempt(attempt=self.number, waits=waits))
         except asyncio.CancelledError:
             return
         finally:
             self._suspending = None
+            self._closing = False
         if events:
             metrics.suspended.inc()
             self._stop(Suspended(waits))
