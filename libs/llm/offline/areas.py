@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
-__all__ = ["PROBED", "Area", "area_of", "given_in_passing", "label_of", "weights_of"]
+__all__ = ["PROBED", "Area", "area_of", "given_in_passing", "label_of", "names", "weights_of"]
 
 
 class Area(StrEnum):
@@ -69,7 +69,7 @@ _STRONG = {
     Area.PROBLEM: _cue(
         r"\b(?:problems?|pain(?:ful)?|struggl\w+|frustrat\w+|annoy\w+|hassle|wast(?:e|es|ed|ing)|los(?:e|es|ing|t) track|"
         r"(?:too|so) (?:slow|hard|long|expensive|complicated|many|much)|takes? (?:too long|forever|hours|ages)|"
-        r"hard to|difficult(?: to)?|impossible to|no (?:good |easy )?way (?:to|of)|forget\w*|forgot\w*|error-prone|"
+        r"hard to|difficult(?: to)?|impossible to|no (?:good |easy )?way (?:to|of)|forget\w*|forgot\w*|error-prone|mix(?:es|ed|ing)? up|"
         r"never know|nobody knows?|no-shows?|by hand|mess(?:y)?|chaos|confus\w+|(?:do not|don't|cannot|can't) (?:know|find|keep)|"
         r"verlier\w+|vergess\w+|umständlich|perd(?:re|ons|ent|ez|emos|en)|oubli\w+|olvid\w+|perdemos)\b"
     ),
@@ -86,22 +86,22 @@ _STRONG = {
     Area.SUCCESS: _cue(
         r"\b(?:success(?:ful)?|succeed\w*|kpis?|metrics?|measured? (?:by|success)|we(?:'ll| will) know|"
         r"(?:the |our |my )?(?:goals?|targets?) (?:is|are|of|for)|erfolg\w*|succès|réussi\w*|éxito)\b"
-        r"|\b(?:reduc\w+|cut(?:ting|s)?|increas\w+|rais\w+|doubl\w+|halv\w+|grow\w*|drop\w*|sav\w+|fewer|less|more)\b"
-        r".{0,60}(?:\d|half|twice)"
-        r"|\d+ ?%|\bat least \d|\bin the first (?:day|week|month|quarter|year)\b"
+        r"|\b(?:reduc\w+|cut(?:ting|s)?|increas\w+|rais\w+|grow\w*|drop\w*|fall\w*)\b.{0,50}"
+        r"\b(?:by|to|from|below|above|under|over)\b.{0,20}(?:\d|half|a third)"
+        r"|\bin the first (?:day|week|month|quarter|year)\b"
     ),
     Area.CONSTRAINTS: _cue(
         r"\b(?:constraints?|budgets?|deadline|gdpr|dsgvo|rgpd|hipaa|wcag|compl(?:y|iant|iance)|regulat\w+|self-hosted|"
         r"on-prem\w*|must not|may not|not allowed|without (?:internet|cloud|ads|an? account)|no (?:cloud|ads|tracking|internet)|"
         r"(?:must|should|has to|needs to) (?:run|work) (?:on|in|with|offline|without)|works? offline|open source|"
-        r"(?:launch|live|ready|finished|done|delivered)\b.{0,20} (?:by|before|in)|in production|kosten|presupuesto)\b"
-        r"|[$€£¥] ?\d|\d ?(?:[$€£¥]|(?:euros?|dollars?|eur|usd|chf|pounds?)\b)"
+        r"(?:launch|go live|be ready|be finished|be done|be delivered)\b.{0,20} (?:by|before|in)|kosten|presupuesto)\b"
+        r"|\b(?:under|below|at most|no more than|up to|maximum of) (?:[$€£¥] ?\d|\d[\d.,]* ?(?:[$€£¥]|euros?|dollars?|eur|usd|chf)\b)"
     ),
 }
 _WEAK = {
     Area.PROBLEM: _cue(
         r"\b(?:because|currently|today|right now|at the moment|manually|spreadsheets?|whatsapp groups?|paper|late|miss(?:ed|ing)?|"
-        r"never|nobody|always|instead of|too|expensive|slow|weil|zurzeit|parce que|actuellement|porque|actualmente)\b"
+        r"can't|cannot|never|nobody|always|instead of|too|expensive|slow|weil|zurzeit|parce que|actuellement|porque|actualmente)\b"
     ),
     Area.AUDIENCE: _cue(rf"\b(?:{_PEOPLE}|age[ds]?|years? old)\b"),
     Area.FEATURES: _cue(
@@ -110,13 +110,21 @@ _WEAK = {
     ),
     Area.SUCCESS: _cue(
         r"\b(?:goals?|targets?|within|retention|revenue|sign-?ups|adoption|per (?:day|week|month)|satisf\w+|rating|happy|active)\b"
-        r"|\b\d+ (?:paying|active|daily|weekly|monthly|new|registered)\b"
+        r"|\d+ ?%|\b\d+ (?:paying|active|daily|weekly|monthly|new|registered)\b"
+        r"|\b(?:at least|fewer than|less than|more than) \d"
     ),
     Area.CONSTRAINTS: _cue(
         r"\b(?:ios|iphones?|android|windows|linux|macos|browsers?|web only|offline|privacy|legal|python|existing|languages?|"
         r"german|english|french|spanish|only|no more than|at most|maximum)\b"
         rf"|\b(?:by|before|until|bis|avant|antes de) (?:the end of |mid-?|end of |ende )?(?:{_MONTH}|q[1-4]|\d{{4}})\b"
     ),
+}
+_NAMED = {
+    Area.PROBLEM: _cue(r"\bthe (?:main |real )?(?:problem|trouble|pain|issue) (?:is|was|here)\b"),
+    Area.AUDIENCE: _cue(r"\b(?:the |our |my )?(?:target )?(?:audience|users) (?:is|are|will be)\b|^it(?:'s| is) for\b"),
+    Area.FEATURES: _cue(r"\b(?:features? (?:is|are)|should be able to)\b"),
+    Area.SUCCESS: _cue(r"\b(?:success (?:is|means|would)|kpis?|success metrics?)\b"),
+    Area.CONSTRAINTS: _cue(r"\b(?:(?:the|our|my) (?:budget|deadline)|budget (?:is|of)|gdpr|hipaa)\b"),
 }
 _LABELS = {
     Area.IDEA: "idea|app|product|vision|idee|idée",
@@ -159,11 +167,17 @@ def weights_of(statement: str) -> dict[Area, int]:
     }
 
 
-def area_of(statement: str, asked: Sequence[Area], *, default: Area) -> Area:
-    """Where a statement belongs: by its words, what was asked first where they leave a doubt, else `default`."""
+def area_of(statement: str, asked: Sequence[Area], *, default: Area, least: int = 1) -> Area:
+    """Where a statement belongs: by its words where they weigh at least so much (what was asked first, where two areas
+    weigh the same), else `default`."""
     weights = weights_of(statement)
     best = max(weights, key=lambda area: (weights[area], area in asked))
-    return best if weights[best] > 0 else default
+    return best if weights[best] >= least else default
+
+
+def names(statement: str) -> Area | None:
+    """The area a sentence plainly says it is about ("the problem is ...", "our budget ..."); mostly none."""
+    return next((area for area, pattern in _NAMED.items() if pattern.search(statement)), None)
 
 
 _STOP = r"(?=\s*(?:[.,;:!?()\"”]|$|\b(?:that|which|to|so|because|where|when|in order|using|via|by|but|with|without|who want|and (?:helps?|lets?))\b))"
@@ -171,6 +185,11 @@ _FOR = _cue(
     r"\b(?:for|aimed at|used by|helps?|helping|lets?|letting|allows?|enables?|connects?|connecting|für|pour|para)\s+"
     rf"(?P<who>[^.;:!?()]{{2,120}}?){_STOP}"
 )
+_FOR_MANY = _cue(
+    r"\b(?:pour (?:les|des|mes|nos)|para (?:los|las|mis|nuestros|nuestras)|für (?=\w*(?:sitter|innen|leute|kunden|kinder|"
+    r"eltern|schüler|studenten|patienten|vereine|firmen|gärtner|lehrer|nutzer)\b))\s*(?P<who>[^.,;:!?()]{2,80})"
+)
+_SEVERAL = re.compile(r", | (?:and|und|et|y|plus|&) ")
 _DOES = _cue(
     r"\b(?:(?:that|which|to|can|should|must|will|would|and|where (?:\w+ ){1,3}can|lets? (?:\w+ ){1,4}|helps? (?:\w+ ){1,4})\s+"
     r"(?:also |automatically |then )?)"
@@ -183,15 +202,13 @@ _BECAUSE = _cue(r"\b(?:because|since|as)\s+(?P<why>[^.;!?]+)")
 
 def given_in_passing(statement: str) -> Iterator[tuple[Area, str]]:
     """What a sentence about the idea also says about other areas, as phrases of that sentence, word for word."""
-    for found in _FOR.finditer(statement):
-        phrase = _people(found["who"])
-        if phrase:
-            yield Area.AUDIENCE, phrase
-            break
-    for pattern in (_DOES, _WITH, _AFTER_COLON):
-        if found_what := pattern.search(statement):
-            yield Area.FEATURES, found_what["what"].strip(" ,")
-            break
+    who = [_people(found["who"]) for found in _FOR.finditer(statement)]
+    who += [found["who"].strip() for found in _FOR_MANY.finditer(statement)]
+    if people := next(filter(None, who), None):
+        yield Area.AUDIENCE, people
+    whats = [found["what"] for pattern in (_AFTER_COLON, _DOES, _WITH) if (found := pattern.search(statement))]
+    if several := next(filter(_SEVERAL.search, whats), None):  # a single action is hardly the whole list
+        yield Area.FEATURES, several.strip(" ,")
     weights = weights_of(statement)
     if weights[Area.PROBLEM] >= 2:
         because = _BECAUSE.search(statement)

@@ -12,9 +12,9 @@ from zlib import crc32
 
 import msgspec
 
-from libs.llm.offline.areas import PROBED, Area, area_of, given_in_passing, label_of, weights_of
+from libs.llm.offline.areas import PROBED, Area, area_of, given_in_passing, label_of, names, weights_of
 from libs.llm.offline.phrasing import PHRASES, Phrases, asked_in, language_of
-from libs.llm.offline.statements import Kind, items_of, kind_of, shortened, statements_of
+from libs.llm.offline.statements import Kind, Statement, items_of, kind_of, shortened, statements_of
 from libs.llm.prompts import SUMMARISE_NOW, unquote
 from libs.llm.replies import ConversationTurn
 from libs.llm.requirements import OPEN
@@ -122,30 +122,26 @@ def summary_of(talk: Talk) -> str:
 def _take_in(talk: Talk, text: str, asked: Sequence[Area]) -> None:
     """One turn of the person's: each statement goes under its area, and none is lost."""
     statements = list(statements_of(text))
-    kinds = [kind_of(statement) for statement in statements]
+    kinds = [kind_of(statement.text) for statement in statements]
     is_idea = len(talk.texts) == 1
     contents = [statement for statement, kind in zip(statements, kinds, strict=True) if kind is Kind.CONTENT]
     if is_idea and not contents:
         contents = statements  # whatever it is, it is all there is
+    labels = _Labels()
     open_asked = [area for area in asked if area in PROBED and not talk.entries.get(area)]
-    label: Area | None = None
-    heading = ""
     for number, statement in enumerate(contents):
-        talk.fresh = talk.fresh or statement
-        if named := label_of(statement):
-            label, says_more = named
-            if not says_more:
-                heading = "" if statement.strip("#*_: \t").casefold() == label.casefold() else statement.rstrip("*_ ")
-                continue
-        entry, heading = (f"{heading} {statement}" if heading else statement), ""
-        if label is not None:
-            talk.add(label, entry)
+        talk.fresh = talk.fresh or statement.text
+        entry = labels.take(statement)
+        if entry is None:
+            continue
+        if labels.area is not None:
+            talk.add(labels.area, entry)
         elif is_idea:
-            _take_idea(talk, entry, first=number == 0)
+            _take_idea(talk, entry, first=number == 0, bulleted=statement.bulleted)
         else:
             _take_answer(talk, entry, asked, open_asked)
-    if heading:
-        talk.add(label or Area.OTHER, heading)
+    if labels.heading:
+        talk.add(labels.area or Area.OTHER, labels.heading)
     talk.ended = talk.ended or Kind.END in kinds
     talk.skipped = Kind.UNKNOWN in kinds and not contents
     talk.unclear = Kind.UNCLEAR in kinds and not contents
@@ -153,14 +149,43 @@ def _take_in(talk: Talk, text: str, asked: Sequence[Area]) -> None:
         talk.declined.update(asked)
 
 
-def _take_idea(talk: Talk, statement: str, *, first: bool) -> None:
+class _Labels:
+    """The headings a person writes: for the rest of their line, or alone for the lines up to the next gap."""
+
+    def __init__(self) -> None:
+        self.area: Area | None = None
+        self.heading = ""
+        """A heading on a line of its own whose words are not yet part of an entry."""
+        self._line = -1
+        self._alone = False
+
+    def take(self, statement: Statement) -> str | None:
+        """The entry the statement makes, `area` being set to where it is said to belong; None for a mere heading."""
+        text = statement.text
+        gap = statement.line - self._line > 1 and not statement.bulleted
+        over = gap if self._alone else statement.line != self._line
+        if over or (names(text) or self.area) is not self.area:
+            self.area = None
+        self._line = statement.line
+        if named := label_of(text):
+            self.area, says_more = named
+            self._alone = not says_more
+            if self._alone:
+                plain = text.strip("#*_: \t").casefold()
+                self.heading = "" if plain == self.area.casefold() else text.rstrip("*_ ")
+                return None
+        entry, self.heading = (f"{self.heading} {text}" if self.heading else text), ""
+        return entry
+
+
+def _take_idea(talk: Talk, statement: str, *, first: bool, bulleted: bool) -> None:
     """A sentence of the first message: about the app itself, with what it says of other areas noticed, or about one."""
-    if (first and not max(weights_of(statement).values()) >= 2) or _PRODUCT.search(statement):
+    if (first and weights_of(statement)[Area.PROBLEM] < 2) or _PRODUCT.search(statement):
         talk.add(Area.IDEA, statement)
         for area, phrase in given_in_passing(statement):
             talk.add(area, phrase)
         return
-    area = area_of(statement, (), default=Area.IDEA)
+    area = area_of(statement, (), default=Area.FEATURES if bulleted else Area.IDEA, least=2 if bulleted else 1)
     talk.add(area, statement)
     if area is not Area.AUDIENCE and not talk.entries.get(Area.AUDIENCE):
         for given, phrase in given_in_passing(statement):
@@ -169,18 +194,16 @@ def _take_idea(talk: Talk, statement: str, *, first: bool) -> None:
 
 
 def _take_answer(talk: Talk, statement: str, asked: Sequence[Area], open_asked: list[Area]) -> None:
-    """A sentence of an answer: what was asked and is still without one gets it, unless its words plainly say otherwise."""
-    weights = weights_of(statement)
-    best = max(weights, key=lambda area: weights[area])
-    if open_asked:
-        wanted = max(open_asked, key=lambda area: weights.get(area, 0))
-        if weights.get(wanted, 0) == 0 and weights[best] >= 2 and best not in open_asked:
-            wanted = best
-        else:
-            open_asked.remove(wanted)
+    """A sentence of an answer: for what was asked and has none yet, unless it says itself what it is about."""
+    if named := names(statement):
+        talk.add(named, statement)
+    elif open_asked:
+        weights = weights_of(statement)
+        wanted = max(open_asked, key=lambda area: weights[area])
+        open_asked.remove(wanted)
         talk.add(wanted, statement)
-        return
-    talk.add(area_of(statement, asked, default=asked[0] if asked else Area.OTHER), statement)
+    else:
+        talk.add(area_of(statement, asked, default=asked[0] if asked else Area.OTHER, least=2), statement)
 
 
 def _joined(parts: Sequence[str]) -> str:

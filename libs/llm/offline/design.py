@@ -33,6 +33,8 @@ class Estimate(msgspec.Struct, frozen=True):
 
     @property
     def risk(self) -> str:
+        if self.requirement.area == "Constraints":
+            return "a part that breaks it is noticed too late"
         return self.parts[0].risk if self.parts else "it is read differently by the builders than it was meant"
 
     @property

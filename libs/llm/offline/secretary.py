@@ -63,7 +63,10 @@ def _table(brief: Brief, estimates: Sequence[Estimate]) -> list[str]:
 def _criteria(brief: Brief, item: Estimate) -> list[str]:
     """How the person can see that a requirement is met: its own words shown, its figures held, its parts checked."""
     who = f" for {shortened(brief.people, 80)}" if brief.people else ""
-    criteria = [f"“{shortened(item.requirement.text, 120)}” works from start to end{who}."]
+    words = f"“{shortened(item.requirement.text, 120)}”"
+    if item.requirement.area == "Constraints":
+        return [f"{words} holds for everything that is built."]
+    criteria = [f"{words} works from start to end{who}."]
     if figures := figures_in(item.requirement.text):
         criteria.append(f"Measured, it holds: {', '.join(figures)}.")
     criteria += [f"Checked: {part.check}." for part in item.parts[:2]]

@@ -7,9 +7,12 @@ import unicodedata
 from collections.abc import Iterator
 from enum import Enum, auto
 
-__all__ = ["Kind", "items_of", "kind_of", "shortened", "statements_of"]
+import msgspec
+
+__all__ = ["Kind", "Statement", "items_of", "kind_of", "shortened", "statements_of"]
 
 _BULLET = re.compile(r"^\s*[-*•+–]\s+")
+_ITEM = re.compile(r"^\s*(?:[-*•+–]|\d{1,2}[.)])\s+")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|approx|ca|vs|no|nr|dr|mr|mrs|ms|prof|st|inc|ltd|z\.b|bzw|usw|p\.ej|sr|sra|env|max|min|incl)"
     r"|\b[A-Z]|^\s*\d{1,3})\.$",
@@ -18,9 +21,18 @@ _ABBREVIATION = re.compile(
 _BREAK = re.compile(r"(?<=[.!?。！？…])[\"”»')]*\s+|(?<=[。！？])|\s*;\s+")
 
 
-def statements_of(text: str) -> Iterator[str]:
-    """The statements in order, each one line, words and marks as typed; bullets lose their mark."""
-    for raw in text.splitlines():
+class Statement(msgspec.Struct, frozen=True):
+    """One statement, words and marks as typed; `line` is where it stood, `bulleted` whether as an item of a list."""
+
+    text: str
+    line: int = 0
+    bulleted: bool = False
+
+
+def statements_of(text: str) -> Iterator[Statement]:
+    """The statements in order, each one line; bullets lose their mark."""
+    for number, raw in enumerate(text.splitlines()):
+        bulleted = bool(_ITEM.match(raw))
         line = _BULLET.sub("", "".join(char if _printable(char) else " " for char in raw)).strip()
         start = 0
         for gap in _BREAK.finditer(line):
@@ -28,10 +40,10 @@ def statements_of(text: str) -> Iterator[str]:
             if part.endswith(".") and _ABBREVIATION.search(part[-12:]):
                 continue
             if part.strip():
-                yield part.strip()
+                yield Statement(part.strip(), number, bulleted)
             start = gap.end()
         if line[start:].strip():
-            yield line[start:].strip()
+            yield Statement(line[start:].strip(), number, bulleted)
 
 
 def items_of(statement: str) -> list[str]:
