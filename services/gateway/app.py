@@ -12,19 +12,9 @@ from libs.events.commands import CommandLog
 from libs.events.connection import connect
 from libs.process.clock import Clock, SystemClock
 from libs.process.health import Health
-from services.gateway.access import Gate
-from services.gateway.actions import Actions
 from services.gateway.application import application
-from services.gateway.creation import Creation, Kinds
-from services.gateway.handlers.actions import action_handlers
-from services.gateway.handlers.apps import app_handlers
-from services.gateway.handlers.auth import auth_handlers
-from services.gateway.handlers.events import event_handlers
-from services.gateway.handlers.jobs import job_handlers
-from services.gateway.handlers.operations import operations_handlers
 from services.gateway.jetstream import JetStreamCommands, JetStreamIdempotencyKeys, folded_jobs, listening
 from services.gateway.jobs import JobReader
-from services.gateway.limits import RequestRate
 from services.gateway.live import Live, LiveSettings, create_live
 from services.gateway.origins import Origins
 from services.gateway.passwords import Passwords
@@ -33,7 +23,6 @@ from services.gateway.postgres import Database, open_database
 from services.gateway.postgres_accounts import PostgresAccounts
 from services.gateway.postgres_models import PostgresModels
 from services.gateway.settings import GatewaySettings
-from services.gateway.sign_in import SignIn
 from services.gateway.tokens import AccessTokens
 
 if TYPE_CHECKING:
@@ -85,19 +74,12 @@ async def open_gateway(
         tokens = AccessTokens(settings.jwt_secret, clock, settings.access_token_seconds)
         passwords = Passwords(settings.password_threads)
         stack.callback(passwords.close)
-        sign_in = SignIn(
-            PostgresAccounts(
-                database,
-                settings.jwt_secret,
-                clock,
-                lifetime=timedelta(days=settings.refresh_token_days),
-                grace=timedelta(seconds=settings.refresh_grace_seconds),
-            ),
-            passwords,
-            tokens,
-            failures_per_account=settings.login_failures_per_account,
-            failures_per_address=settings.login_failures_per_address,
-            registrations_per_address=settings.registrations_per_address,
+        accounts = PostgresAccounts(
+            database,
+            settings.jwt_secret,
+            clock,
+            lifetime=timedelta(days=settings.refresh_token_days),
+            grace=timedelta(seconds=settings.refresh_grace_seconds),
         )
         origins = Origins(settings.cors_allowed_origins, loopback=settings.on_loopback)
         live = create_live(
@@ -114,19 +96,22 @@ async def open_gateway(
         )
         await stack.enter_async_context(live.running())
         lives.append(live)
-        gate = Gate(tokens, RequestRate(settings.requests_per_second, settings.requests_burst))
-        keys = JetStreamIdempotencyKeys(nats, timeout_seconds=_NATS_TIMEOUT_SECONDS)
-        creation = Creation(Kinds(settings.job_kinds, settings.job_approvals), commands, keys, jobs, clock)
-        described = [
-            *auth_handlers(sign_in, gate),
-            *job_handlers(gate, creation, jobs, models),
-            *action_handlers(gate, Actions(jobs, commands, wait_seconds=settings.outcome_wait_seconds)),
-            *event_handlers(gate, jobs, live),
-            *app_handlers(gate, jobs, models),
-        ]
         health.check("nats", lambda: _nats(nats))
-        operations = operations_handlers(health, live, lambda: _check_database(database, health), described)
-        app = application([*described, *operations], live, origins, body_bytes_max=settings.body_bytes_max)
+        app = application(
+            settings,
+            accounts=accounts,
+            passwords=passwords,
+            tokens=tokens,
+            jobs=jobs,
+            lists=models,
+            commands=commands,
+            keys=JetStreamIdempotencyKeys(nats, timeout_seconds=_NATS_TIMEOUT_SECONDS),
+            live=live,
+            origins=origins,
+            health=health,
+            check_database=lambda: _check_database(database, health),
+            clock=clock,
+        )
         health.started()
         yield Gateway(app, live, health)
 

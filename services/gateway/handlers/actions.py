@@ -9,8 +9,8 @@ from libs.jobs.commands import ApproveStep, CancelJob, PostMessage, RejectStep, 
 from services.gateway.access import Gate
 from services.gateway.actions import Actions
 from services.gateway.answers import Answer, answer
-from services.gateway.decoding import check_depth, decode_uuid
-from services.gateway.handlers.reading import HttpRequest, body_of, idempotency_key, traceparent
+from services.gateway.decoding import check_depth
+from services.gateway.handlers.reading import HttpRequest, body_of, idempotency_key, path_uuid, traceparent
 from services.gateway.openapi import Operation
 from services.gateway.principal import Principal
 from services.gateway.problems import Code
@@ -72,12 +72,10 @@ SIGNAL = Operation(
 
 
 def action_handlers(gate: Gate, actions: Actions) -> list[HTTPRouteHandler]:
-    async def send(
-        request: HttpRequest, principal: Principal, job_id: str, command: WireCommand, key: str | None = None
-    ) -> Answer:
+    async def send(request: HttpRequest, principal: Principal, command: WireCommand, key: str | None = None) -> Answer:
         accepted = await actions.send(
             principal,
-            decode_uuid(job_id, "job_id"),
+            path_uuid(request, "job_id"),
             command,
             key=key or idempotency_key(request),
             traceparent=traceparent(request),
@@ -85,46 +83,46 @@ def action_handlers(gate: Gate, actions: Actions) -> list[HTTPRouteHandler]:
         return answer(accepted, 202)
 
     @post("/api/jobs/{job_id:str}/messages", opt={"operation": SAY})
-    async def say(request: HttpRequest, job_id: str) -> Answer:
+    async def say(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         body = await body_of(request, MessageBody)
         command = PostMessage(content=check_text(body.content, "/content", "The message"))
-        return await send(request, principal, job_id, command, body.key)
+        return await send(request, principal, command, body.key)
 
     @post("/api/jobs/{job_id:str}/cancel", opt={"operation": CANCEL})
-    async def cancel(request: HttpRequest, job_id: str) -> Answer:
+    async def cancel(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         body = await body_of(request, CancelBody)
         reason = check_text(body.reason, "/reason", "The reason", empty=True)
-        return await send(request, principal, job_id, CancelJob(reason=reason))
+        return await send(request, principal, CancelJob(reason=reason))
 
     @post("/api/jobs/{job_id:str}/retry", opt={"operation": RETRY})
-    async def retry(request: HttpRequest, job_id: str) -> Answer:
+    async def retry(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         await body_of(request, RetryBody)
-        return await send(request, principal, job_id, RetryJob())
+        return await send(request, principal, RetryJob())
 
     @post("/api/jobs/{job_id:str}/approve", opt={"operation": APPROVE})
-    async def approve(request: HttpRequest, job_id: str) -> Answer:
+    async def approve(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         body = _checked(await body_of(request, DecisionBody))
         command = ApproveStep(name=body.name, approval_version=body.approval_version, comment=body.comment)
-        return await send(request, principal, job_id, command)
+        return await send(request, principal, command)
 
     @post("/api/jobs/{job_id:str}/reject", opt={"operation": REJECT})
-    async def reject(request: HttpRequest, job_id: str) -> Answer:
+    async def reject(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         body = _checked(await body_of(request, DecisionBody))
         command = RejectStep(name=body.name, approval_version=body.approval_version, comment=body.comment)
-        return await send(request, principal, job_id, command)
+        return await send(request, principal, command)
 
     @post("/api/jobs/{job_id:str}/signals/{name:str}", opt={"operation": SIGNAL})
-    async def signal(request: HttpRequest, job_id: str, name: str) -> Answer:
+    async def signal(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         body = await body_of(request, SignalBody)
-        check_name(name, "{name}", "A signal's name")
+        name = check_name(request.path_params["name"], "{name}", "A signal's name")
         check_depth(body.data, "/data")
-        return await send(request, principal, job_id, SendSignal(name=name, data=body.data))
+        return await send(request, principal, SendSignal(name=name, data=body.data))
 
     return [say, cancel, retry, approve, reject, signal]
 

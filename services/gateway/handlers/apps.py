@@ -7,8 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from services.gateway.access import Gate
 from services.gateway.answers import Answer, answer
-from services.gateway.decoding import decode_uuid
-from services.gateway.handlers.reading import HttpRequest, query_of
+from services.gateway.handlers.reading import HttpRequest, path_uuid, query_of
 from services.gateway.openapi import Operation
 from services.gateway.paging import cut, decode_cursor, next_link
 from services.gateway.ports import Jobs, Lists
@@ -54,19 +53,19 @@ def app_handlers(gate: Gate, jobs: Jobs, lists: Lists) -> list[HTTPRouteHandler]
         return answer(page, headers=next_link("/api/apps/", {"limit": query.limit}, cursor))
 
     @get("/api/apps/{app_id:str}", opt={"operation": READ})
-    async def read_app(request: HttpRequest, app_id: str) -> Answer:
+    async def read_app(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         query_of(request, NoQuery)
-        found = await lists.app_by_id(principal.user_id, decode_uuid(app_id, "app_id"))
+        found = await lists.app_by_id(principal.user_id, path_uuid(request, "app_id"))
         if found is None:
             raise Problem(Code.NO_SUCH_APP)
         return answer(found)
 
     @get("/api/apps/by-job/{job_id:str}", opt={"operation": BY_JOB})
-    async def read_app_of_job(request: HttpRequest, job_id: str) -> Answer:
+    async def read_app_of_job(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         query_of(request, NoQuery)
-        wanted = decode_uuid(job_id, "job_id")
+        wanted = path_uuid(request, "job_id")
         found = await jobs.app(principal.user_id, wanted)
         if found is None:
             exists = await jobs.exists(principal.user_id, wanted)

@@ -7,13 +7,12 @@ import contextlib
 from typing import Any
 from uuid import UUID
 
-from litestar import get, post
+from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
 from services.gateway.access import Gate
 from services.gateway.answers import Answer, answer
-from services.gateway.decoding import decode_uuid
-from services.gateway.handlers.reading import HttpRequest, body_of, query_of
+from services.gateway.handlers.reading import HttpRequest, body_of, path_uuid, query_of
 from services.gateway.live import Live
 from services.gateway.live.factory import TicketView
 from services.gateway.openapi import Operation
@@ -55,11 +54,16 @@ TICKET = Operation(
 )
 
 
-class EventStream:
-    """An ASGI answer: server-sent events until the body ends, or the client is gone. Problems are raised before the first byte."""
+class EventStream(Response[bytes]):
+    """An answer that goes on: server-sent events until the body ends, or the client is gone. Problems are raised before the first byte."""
 
     def __init__(self, live: Live, principal: Principal, job_id: UUID, after: int) -> None:
+        super().__init__(b"", media_type=_STREAM)
         self._open = live.events(principal, job_id, after)
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """Litestar's hook."""
+        return self
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async with self._open as body:
@@ -88,9 +92,9 @@ class EventStream:
 
 def event_handlers(gate: Gate, jobs: Jobs, live: Live) -> list[HTTPRouteHandler]:
     @get("/api/jobs/{job_id:str}/events", opt={"operation": EVENTS})
-    async def read_events(request: HttpRequest, job_id: str) -> Any:
+    async def read_events(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
-        wanted, query = decode_uuid(job_id, "job_id"), query_of(request, EventsQuery)
+        wanted, query = path_uuid(request, "job_id"), query_of(request, EventsQuery)
         if _STREAM in request.headers.get("accept", ""):
             return EventStream(live, principal, wanted, _last_event_id(request, query.after))
         found = await jobs.events(principal.user_id, wanted, after=query.after, limit=query.limit)

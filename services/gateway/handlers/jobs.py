@@ -9,8 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from services.gateway.access import Gate
 from services.gateway.answers import Answer, answer
 from services.gateway.creation import Creation
-from services.gateway.decoding import decode_uuid
-from services.gateway.handlers.reading import HttpRequest, body_of, idempotency_key, query_of, traceparent
+from services.gateway.handlers.reading import HttpRequest, body_of, idempotency_key, path_uuid, query_of, traceparent
 from services.gateway.openapi import Operation
 from services.gateway.paging import cut, decode_cursor, next_link
 from services.gateway.ports import JobFilter, Jobs, Lists
@@ -80,11 +79,11 @@ def job_handlers(gate: Gate, creation: Creation, jobs: Jobs, lists: Lists) -> li
         return answer(page, headers=next_link("/api/jobs/", parameters, cursor))
 
     @get("/api/jobs/{job_id:str}", opt={"operation": READ})
-    async def read_job(request: HttpRequest, job_id: str) -> Answer:
+    async def read_job(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         query = query_of(request, JobQuery)
         found = await jobs.get(
-            principal.user_id, decode_uuid(job_id, "job_id"), min_version=query.min_version, at=query.at
+            principal.user_id, path_uuid(request, "job_id"), min_version=query.min_version, at=query.at
         )
         if found is None:
             raise Problem(Code.NO_SUCH_JOB)

@@ -12,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from libs.process import metrics
 from libs.process.health import Health
 from services.gateway.answers import Answer, answer
+from services.gateway.handlers.reading import HttpRequest
 from services.gateway.live import Live
 from services.gateway.openapi import document
 from services.gateway.problems import Code, Problem
@@ -61,7 +62,8 @@ def operations_handlers(
         return answer([_kind(code) for code in Code])
 
     @get("/problems/{code:str}")
-    async def read_problem(code: str) -> Answer:
+    async def read_problem(request: HttpRequest) -> Answer:
+        code = request.path_params["code"]
         if code not in {each.value for each in Code}:
             raise Problem(Code.NOT_FOUND)
         return answer(_kind(Code(code)))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 from litestar import Request
 
-from services.gateway.decoding import decode_body, decode_query
+from services.gateway.decoding import decode_body, decode_query, decode_uuid
 from services.gateway.problems import Code, Fault, Problem
 
-__all__ = ["HttpRequest", "address", "body_of", "idempotency_key", "query_of", "traceparent"]
+__all__ = ["HttpRequest", "address", "body_of", "idempotency_key", "path_uuid", "query_of", "traceparent"]
 
 HttpRequest = Request[Any, Any, Any]
 
@@ -29,6 +30,11 @@ async def body_of(request: HttpRequest, model: type[T]) -> T:
 def query_of(request: HttpRequest, model: type[T]) -> T:
     """The query string, checked. Raises `Problem`."""
     return decode_query(request.scope.get("query_string", b""), model)
+
+
+def path_uuid(request: HttpRequest, name: str) -> UUID:
+    """A UUID out of the path. Raises `Problem`."""
+    return decode_uuid(request.path_params[name], name)
 
 
 def idempotency_key(request: HttpRequest) -> str | None:
