@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
+    from libs.events.connection import NatsSettings
     from libs.llm.port import ChatModel
+    from libs.llm.settings import ModelSettings
     from libs.process.lifecycle import Stopping
     from services.runner.settings import RunnerSettings
 
@@ -55,7 +57,14 @@ _DELIVERIES_MAX = 1_000  # of a command that crashes its handler: hours of tryin
 _DRAIN_SECONDS = 10.0
 
 
-async def run(settings: RunnerSettings, stopping: Stopping, *, model: ChatModel | None = None) -> None:
+async def run(
+    settings: RunnerSettings,
+    nats_settings: NatsSettings,
+    model_settings: ModelSettings,
+    stopping: Stopping,
+    *,
+    model: ChatModel | None = None,
+) -> None:
     """Serve until told to stop. With a `model` of the caller's own, that one speaks, and is closed by the caller."""
     health = Health(SERVICE)
     async with AsyncExitStack() as stack:
@@ -71,10 +80,10 @@ async def run(settings: RunnerSettings, stopping: Stopping, *, model: ChatModel 
             running.notify_all()  # a live event may have been lost meanwhile
 
         if model is None:
-            model = create_model(settings)
+            model = create_model(model_settings)
             stack.push_async_callback(model.aclose)
-        known = workflows(settings, model)
-        nats = await _unless(stopping, connect(settings, worker, on_reconnect=reconnected))
+        known = workflows(settings, model, timeout_seconds=model_settings.openai_timeout_seconds)
+        nats = await _unless(stopping, connect(nats_settings, worker, on_reconnect=reconnected))
         if nats is None:
             return
         stack.push_async_callback(nats.drain)
@@ -138,7 +147,7 @@ async def run(settings: RunnerSettings, stopping: Stopping, *, model: ChatModel 
             running.drain()
 
 
-def workflows(settings: RunnerSettings, model: ChatModel) -> Workflows:
+def workflows(settings: RunnerSettings, model: ChatModel, *, timeout_seconds: float) -> Workflows:
     """What does which kind of job: `build` is the executive discussion unless the settings name another. Raises `SettingsError`."""
     retry = Retry(
         attempts=settings.model_tries_max,
@@ -146,7 +155,7 @@ def workflows(settings: RunnerSettings, model: ChatModel) -> Workflows:
         max_seconds=settings.model_retry_delay_seconds_max,
     )
     build = Build(
-        model, rounds_max=settings.build_rounds_max, retry=retry, timeout_seconds=settings.openai_timeout_seconds
+        model, rounds_max=settings.build_rounds_max, retry=retry, timeout_seconds=timeout_seconds
     )
     try:
         return Workflows(settings.orchestrators, {"build": build})

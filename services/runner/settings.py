@@ -7,8 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from libs.events.connection import NatsSettings
-from libs.llm.settings import ModelSettings
+from libs.process.settings import Settings
 
 __all__ = ["RunnerSettings"]
 
@@ -16,8 +15,8 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 
 
-class RunnerSettings(NatsSettings, ModelSettings, kw_only=True, frozen=True):
-    """NATS, the model, which function does which kind of job, and how much at once."""
+class RunnerSettings(Settings, kw_only=True, frozen=True):
+    """Which function does which kind of job, and how much at once; NATS and the model have settings of their own."""
 
     health_host: str = "127.0.0.1"
     health_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
