@@ -60,6 +60,7 @@ class Holder:
 
     async def __aenter__(self) -> Holder:
         self._subscription = await self._nats.subscribe(subjects.worker(self.worker), cb=self._asked)
+        await self._nats.flush()  # nobody may ask before the server knows that we answer
         return self
 
     async def __aexit__(

@@ -37,6 +37,9 @@ class FakeNats:
 
         return SimpleNamespace(unsubscribe=unsubscribe)
 
+    async def flush(self) -> None:
+        return
+
     async def request(self, subject: str, data: bytes, timeout: float) -> Any:
         listener = self._listeners.get(subject)
         if listener is None:
