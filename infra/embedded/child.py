@@ -57,6 +57,7 @@ class Child:
         elif not kernel:
             command = [sys.executable, "-m", "infra.embedded.guard", str(lifeline()), *command]
         with log.open("ab") as output:
+            self._log_start = output.tell()
             # A session of its own: Ctrl-C reaches the supervisor alone, which stops its children in order.
             self.process = subprocess.Popen(  # noqa: S603
                 command,
@@ -105,8 +106,10 @@ class Child:
         return "killed"
 
     def tail(self, lines: int = 15) -> str:
-        """The last lines of its log, for an error message."""
+        """The last lines this process wrote to its log, for an error message."""
         with contextlib.suppress(OSError), self.log.open("rb") as file:
-            file.seek(max(0, self.log.stat().st_size - 16_384))
+            size = self.log.stat().st_size
+            start = self._log_start if self._log_start <= size else 0  # emptied meanwhile
+            file.seek(max(start, size - 16_384))
             return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
         return ""

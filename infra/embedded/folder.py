@@ -16,7 +16,7 @@ from infra.embedded.private import write_private
 from infra.nats import accounts
 from infra.postgres import roles
 
-__all__ = ["DataFolder", "FolderInUse", "Secrets"]
+__all__ = ["DataFolder", "FolderInUse", "Secrets", "make_secrets"]
 
 
 class FolderInUse(Exception):
@@ -30,6 +30,16 @@ class Secrets(msgspec.Struct, frozen=True):
     postgres: dict[str, str]
     postgres_superuser: str
     jwt: str
+
+
+def make_secrets() -> Secrets:
+    """Fresh secrets for everything."""
+    return Secrets(
+        nats=accounts.passwords(),
+        postgres=roles.passwords(),
+        postgres_superuser=secrets.token_urlsafe(24),
+        jwt=secrets.token_urlsafe(48),
+    )
 
 
 class DataFolder:
@@ -73,12 +83,7 @@ class DataFolder:
     def secrets(self) -> Secrets:
         """The secrets of this installation, made at the first call; users and roles added by a later release get theirs."""
         path = self.path / "secrets.json"
-        fresh = Secrets(
-            nats=accounts.passwords(),
-            postgres=roles.passwords(),
-            postgres_superuser=secrets.token_urlsafe(24),
-            jwt=secrets.token_urlsafe(48),
-        )
+        fresh = make_secrets()
         if path.exists():
             kept = msgspec.json.decode(path.read_bytes(), type=Secrets)
             known = Secrets(fresh.nats | kept.nats, fresh.postgres | kept.postgres, kept.postgres_superuser, kept.jwt)

@@ -15,7 +15,7 @@ from infra.nats import topology
 from infra.postgres import migrate, roles
 from libs.process.settings import SettingsError
 
-__all__ = ["Urls", "apply_topology", "provision_embedded", "provision_outside"]
+__all__ = ["Urls", "apply_topology", "provision_embedded", "provision_outside", "provision_server"]
 
 log = structlog.get_logger(__name__)
 
@@ -63,14 +63,19 @@ async def apply_topology(
 
 async def provision_embedded(server: EmbeddedPostgres, passwords: dict[str, str]) -> Urls:
     """Roles, database and migrations on our own server; answer URLs without passwords."""
-    connection = await asyncpg.connect(server.superuser_url())
+    await provision_server(server.superuser_url(), server.url(roles.ADMIN, passwords[roles.ADMIN]), passwords)
+    return {"gateway": server.url(roles.GATEWAY), "projector": server.url(roles.PROJECTOR)}
+
+
+async def provision_server(superuser_url: str, admin_url: str, passwords: dict[str, str]) -> None:
+    """Roles, database and migrations on a server whose superuser we are."""
+    connection = await asyncpg.connect(superuser_url)
     try:
         await roles.ensure_roles(connection, passwords)
         await roles.ensure_database(connection, DATABASE)
     finally:
         await connection.close()
-    await _migrate(server.url(roles.ADMIN, passwords[roles.ADMIN]))
-    return {"gateway": server.url(roles.GATEWAY), "projector": server.url(roles.PROJECTOR)}
+    await _migrate(admin_url)
 
 
 async def provision_outside(url: str, passwords: dict[str, str], given: Urls) -> Urls:
