@@ -53,7 +53,7 @@ def main(port: int, think: float, token_delay: float) -> None:
     from libs.llm.standalone import serve_until_stopped
 
     script = Script(think_seconds=think, token_delay_seconds=token_delay)
-    serve_until_stopped(ScriptedServer(script, respond=answer), "127.0.0.1", port)
+    serve_until_stopped("model", ScriptedServer(script, respond=answer), "127.0.0.1", port)
 
 
 if __name__ == "__main__":
