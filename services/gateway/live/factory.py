@@ -142,7 +142,7 @@ def assemble(
         token_query_allowed=token_query_allowed,
         auth_seconds=auth_seconds,
     )
-    return Live(hub, sockets, EventStreams(hub, jobs, limits), tickets, jobs)
+    return Live(hub, sockets, EventStreams(hub, jobs, limits, clock), tickets, jobs)
 
 
 def create_live(

@@ -29,7 +29,7 @@ from services.gateway.live.outbox import Outbox
 from services.gateway.live.protocol import WIRE
 from services.gateway.ports import Commands
 from services.gateway.principal import Principal
-from services.gateway.problems import Code
+from services.gateway.problems import Code, Problem
 from services.gateway.tokens import InvalidToken
 
 __all__ = ["CloseCode", "Closed", "Session", "SessionContext", "Transport"]
@@ -195,7 +195,8 @@ class Session:
         self._say_unreadable()
 
     def _say_unreadable(self) -> None:
-        self._error(Code.INTERNAL_ERROR, "The job has an event that this server cannot read yet; nothing is skipped.")
+        message = "The job has an event that this server cannot read yet; what follows waits for it."
+        self._error(Code.UNREADABLE_EVENT, message)
 
     def tick(self, now: float) -> None:
         if self._ending is not None:
@@ -376,6 +377,9 @@ class Session:
             sent = await self._context.commands.send(self._feed.stream, command, command_id=command_id)
         except LogUnavailable:
             self._error(Code.LOG_UNAVAILABLE, "The log does not answer: send the frame again, with a key.", frame.ref)
+            return
+        except Problem as problem:
+            self._error(problem.code, problem.detail, frame.ref)
             return
         sent.forget()  # what became of it is told by its event, which unlike an outcome cannot be lost
         if asked.seq is None and frame.key is not None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
 
 from libs.events.errors import CursorBeyondHead, LogUnavailable, UnknownEvent
 from libs.events.subjects import StreamId
+from libs.process.clock import Clock
 from services.gateway.live import metrics
 from services.gateway.live.feed import Feed
 from services.gateway.live.frames import Frame
@@ -37,10 +37,11 @@ _encoder = msgspec.json.Encoder()
 class EventStreams:
     """Opens streams of a job's events."""
 
-    def __init__(self, hub: Hub, jobs: Backfill, limits: Limits) -> None:
+    def __init__(self, hub: Hub, jobs: Backfill, limits: Limits, clock: Clock) -> None:
         self._hub = hub
         self._jobs = jobs
         self._limits = limits
+        self._clock = clock
 
     @asynccontextmanager
     async def open(
@@ -59,7 +60,7 @@ class EventStreams:
                     raise Problem(Code.NO_SUCH_JOB)
                 async with self._hub.feed(stream) as feed:
                     cursor = await _cursor(feed, after)
-                    reader = _Reader(feed, principal.expires_at.timestamp())
+                    reader = _Reader(feed, lambda: principal.expires_at <= self._clock.now())
                     self._hub.add(reader)
                     metrics.streams.inc()
                     try:
@@ -90,9 +91,9 @@ async def _cursor(feed: Feed, after: int | None) -> int:
 class _Reader:
     """A `Watcher` of its feed and a `Connection` of the hub."""
 
-    def __init__(self, feed: Feed, expires_at: float) -> None:
+    def __init__(self, feed: Feed, expired: Callable[[], bool]) -> None:
         self._feed = feed
-        self._expires_at = expires_at
+        self._expired = expired
         self._outbox = Outbox(self._end)
         self._ended = False
 
@@ -104,7 +105,7 @@ class _Reader:
         pass  # the stream waits; that the job is parked is told by health and log
 
     def tick(self, now: float) -> None:
-        if time.time() >= self._expires_at:
+        if self._expired():
             self._end()
 
     def drain(self) -> None:

@@ -126,7 +126,7 @@ async def test_an_unreadable_event_is_told_and_other_jobs_go_on(world: World) ->
         error = await client.next()
         world.source.unknown_versions = set()
         await world.talk(well, 1)
-        assert (error["kind"], error["code"], (await other.next())["seq"]) == ("error", "internal_error", 2)
+        assert (error["kind"], error["code"], (await other.next())["seq"]) == ("error", "unreadable_event", 2)
 
 
 # -- who is let in -----------------------------------------------------------------------------------------------------
