@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from services.projector.entry import Entry
-from services.projector.model import JobRow, Table
+from services.projector.model import JobRow, MessageRow, StepRow, Table
 
-__all__ = ["copy_lines", "event_line", "job_values", "text", "upsert"]
+__all__ = ["event_line", "job_values", "message_line", "step_line", "text", "upsert"]
 
 _SPECIAL = re.compile(r"[\\\t\n\r\x00]")
 
@@ -36,19 +36,29 @@ def text(value: object) -> str | None:
     return str(value)
 
 
-def _field(value: object) -> str:
-    if value.__class__ is str:
-        return _escape(value)
-    return text(value) or "\\N"
+def _optional(value: str | None) -> str:
+    return "\\N" if value is None else _escape(value)
 
 
-def copy_lines(rows: Iterable[Sequence[object]]) -> bytes:
-    """Rows as lines of COPY's text format."""
-    return "".join(["\t".join([_field(value) for value in row]) + "\n" for row in rows]).encode()
+def step_line(row: StepRow) -> str:
+    """The row's line of COPY; like the next two written by hand, since together they are most of what there is."""
+    return (
+        f"{row.job_id}\t{row.order}\t{row.owner_id}\t{row.id}\t{_escape(row.name)}\t{_escape(row.agent_name)}\t"
+        f"{_escape(row.message)}\t{row.attempt}\t{row.tries}\t{row.duration_seconds}\t{_optional(row.stream)}\t"
+        f"{_optional(row.usage)}\t{row.version}\t{row.created_at}\n"
+    )
+
+
+def message_line(row: MessageRow) -> str:
+    """The row's line of COPY."""
+    return (
+        f"{row.job_id}\t{row.version}\t{row.owner_id}\t{row.id}\t{row.role}\t{_escape(row.sender)}\t{_escape(row.content)}\t"
+        f"{_escape(row.metadata)}\t{_optional(row.stream)}\t{_optional(row.usage)}\t{row.created_at}\n"
+    )
 
 
 def event_line(entry: Entry) -> bytes:
-    """The event's line of `job_events`: written by hand, since it is made for every event there is. Columns as in `model`."""
+    """The event's line of `job_events`."""
     head = (
         f"{entry.job_id}\t{entry.version}\t{entry.sequence}\t{entry.owner_id}\t{entry.id}\t{entry.type}\t{entry.schema}\t"
         f"{entry.time}\t{entry.correlation_id or chr(92) + 'N'}\t{entry.causation_id or chr(92) + 'N'}\t"

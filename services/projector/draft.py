@@ -10,12 +10,11 @@ from libs.events.errors import UnknownEvent
 from services.projector import views
 from services.projector.copying import event_line
 from services.projector.entry import Entry, Malformed
-from services.projector.model import TABLES, JobRow, Row
+from services.projector.model import TABLES, JobRow, MessageRow, Row, StepRow
 from services.projector.waiting import needs, waiting
 
 __all__ = ["Draft", "Parked"]
 
-_ADDED = {kind: table for kind, table in TABLES.items() if not table.key}
 _KEYED = {kind: [kind._fields.index(name) for name in table.key] for kind, table in TABLES.items() if table.key}
 
 
@@ -34,7 +33,8 @@ class Draft:
         self._held = held
         self.jobs: dict[str, JobRow] = {}
         self.events: list[bytes] = []  # lines of COPY
-        self.added: dict[type[Row], list[Row]] = {kind: [] for kind in _ADDED}
+        self.steps: list[StepRow] = []
+        self.messages: list[MessageRow] = []
         self.keyed: dict[type[Row], dict[tuple[object, ...], Row]] = {kind: {} for kind in _KEYED}
         self.parked: dict[str, Parked] = {}
         self.applied = 0
@@ -58,8 +58,10 @@ class Draft:
                 job.version, job.sequence, job.updated_at = entry.version, entry.sequence, entry.time
                 for row in rows:
                     kind = type(row)
-                    if (added := self.added.get(kind)) is not None:
-                        added.append(row)
+                    if isinstance(row, StepRow):
+                        self.steps.append(row)
+                    elif isinstance(row, MessageRow):
+                        self.messages.append(row)
                     else:
                         self.keyed[kind][tuple([row[place] for place in _KEYED[kind]])] = row
         except (UnknownEvent, Malformed) as error:

@@ -11,10 +11,21 @@ import asyncpg
 import msgspec
 
 from libs.process.clock import new_id
-from services.projector.copying import copy_lines, job_values, text, upsert
+from services.projector.copying import job_values, message_line, step_line, text, upsert
 from services.projector.draft import Draft, Parked
 from services.projector.entry import Entry
-from services.projector.model import JOB_EVENTS, JOBS, MODEL_VERSION, TABLES, Fold, JobRow, Table, ddl
+from services.projector.model import (
+    JOB_EVENTS,
+    JOBS,
+    MODEL_VERSION,
+    TABLES,
+    Fold,
+    JobRow,
+    MessageRow,
+    StepRow,
+    Table,
+    ddl,
+)
 
 __all__ = ["Connection", "Place", "PositionMoved", "Tables", "Unstorable", "connect"]
 
@@ -149,9 +160,10 @@ class Tables:
     async def _write(self, draft: Draft) -> None:
         if draft.events:
             await self._copy(JOB_EVENTS, b"".join(draft.events))
-        for kind, rows in draft.added.items():
-            if rows:
-                await self._copy(TABLES[kind], copy_lines(rows))
+        if draft.steps:
+            await self._copy(TABLES[StepRow], "".join([step_line(row) for row in draft.steps]).encode())
+        if draft.messages:
+            await self._copy(TABLES[MessageRow], "".join([message_line(row) for row in draft.messages]).encode())
         if draft.jobs:
             await self._upsert(JOBS, [job_values(job) for job in draft.jobs.values()])
         for kind, keyed in draft.keyed.items():

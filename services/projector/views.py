@@ -107,6 +107,8 @@ def change(job: JobRow, entry: Entry, event: JobEvent) -> Change:
         raise Inconsistent(f"version {entry.version} follows version {job.version}")
     fold, now = job.fold, entry.time
     match event:
+        case StepRecorded():  # first, since most events are steps
+            return Change(_spent(job, event.usage), (_step(job, entry, event),))
         case JobCreated():
             raise Inconsistent("the job was created before")
         case JobQueued():
@@ -153,8 +155,6 @@ def change(job: JobRow, entry: Entry, event: JobEvent) -> Change:
             return Change({"fold": replace(fold, reply=None)})
         case RequirementsSummarized():
             return Change({"requirements_summary": event.summary, "fold": replace(fold, since=now, unanswered=())})
-        case StepRecorded():
-            return Change(_spent(job, event.usage), (_step(job, entry, event),))
         case ApprovalRequested():
             asked = ApprovalRow(
                 job.id, entry.version, job.owner_id, entry.id, event.name, event.summary, Decision.OPEN.value, "", now
@@ -248,20 +248,20 @@ def _reply(job: JobRow, entry: Entry, event: ReplyPosted) -> MessageRow:
 
 def _step(job: JobRow, entry: Entry, event: StepRecorded) -> StepRow:
     return StepRow(
-        job_id=job.id,
-        order=event.order,
-        owner_id=job.owner_id,
-        id=str(event.step_id),
-        name=event.name,
-        agent_name=event.agent,
-        message=event.message,
-        attempt=event.attempt,
-        tries=event.tries,
-        duration_seconds=event.duration_seconds,
-        stream=event.stream,
-        usage=None if event.usage is None else _json(event.usage),
-        version=entry.version,
-        created_at=entry.time,
+        job.id,
+        event.order,
+        job.owner_id,
+        str(event.step_id),
+        event.name,
+        event.agent,
+        event.message,
+        event.attempt,
+        event.tries,
+        event.duration_seconds,
+        event.stream,
+        None if event.usage is None else _json(event.usage),
+        entry.version,
+        entry.time,
     )
 
 

@@ -24,7 +24,9 @@ from services.projector.model import (
 )
 
 
-def project(history: Sequence[Recorded[JobEvent]], batches: Sequence[int] = ()) -> tuple[JobRow, dict[type[Row], list[Any]]]:
+def project(
+    history: Sequence[Recorded[JobEvent]], batches: Sequence[int] = ()
+) -> tuple[JobRow, dict[type[Row], list[Any]]]:
     """The rows after the history, cut into batches of these sizes (the rest is one batch)."""
     rest = [Entry.of(recorded) for recorded in history]
     known: dict[str, JobRow] = {}
@@ -38,8 +40,8 @@ def project(history: Sequence[Recorded[JobEvent]], batches: Sequence[int] = ()) 
         draft.finish()
         assert not draft.parked, draft.parked
         known |= draft.jobs
-        for kind, rows in draft.added.items():
-            added[kind] += rows
+        added[StepRow] += draft.steps
+        added[MessageRow] += draft.messages
         for kind, found in draft.keyed.items():
             keyed[kind] |= found
     (job,) = known.values()

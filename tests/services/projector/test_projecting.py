@@ -22,7 +22,9 @@ async def test_history_is_kept_byte_for_byte(world: World) -> None:
     async with world.projecting():
         await world.append(life)
         await world.caught_up()
-    rows = await world.fetch("SELECT type, schema, data FROM read.job_events WHERE job_id = $1 ORDER BY version", life.stream.id)
+    rows = await world.fetch(
+        "SELECT type, schema, data FROM read.job_events WHERE job_id = $1 ORDER BY version", life.stream.id
+    )
     from libs.jobs.events import EVENTS
 
     assert [EVENTS.decode(row["type"], row["schema"], row["data"].encode()) for row in rows] == [

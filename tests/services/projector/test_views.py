@@ -24,7 +24,9 @@ from services.projector.model import AppRow, ApprovalRow, ArtifactRow, JobRow, M
 from tests.services.projector import folding
 
 STREAM = StreamId(UUID(int=1), UUID(int=2))
-LIVES = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+LIVES = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 def started(kind: str = "other") -> Life:
@@ -50,7 +52,9 @@ def test_the_rows_of_any_history_say_what_its_fold_says(life: Life, batches: lis
     assert {name: getattr(job, name) for name in folding.shown(fold)} == folding.shown(fold)
     assert job.needs == folding.runnable(fold)
     assert (job.waiting is None) == fold.status.ended
-    assert [(r.id, r.name, r.order, r.agent_name, r.message, r.usage, r.created_at) for r in rows[StepRow]] == folding.steps(fold)
+    assert [
+        (r.id, r.name, r.order, r.agent_name, r.message, r.usage, r.created_at) for r in rows[StepRow]
+    ] == folding.steps(fold)
     assert [
         (r.id, r.role, r.sender, r.content, r.metadata, r.created_at) for r in rows[MessageRow]
     ] == folding.messages(fold)
