@@ -69,8 +69,8 @@ async def run(
     health = Health(SERVICE)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(health, settings.health_host, settings.health_port))
-        announce(health=url)
         worker = worker_name(SERVICE)
+        announce(health_url=url, worker=worker)
         running = Running()
         subscriptions: list[Subscription] = []
 
@@ -154,9 +154,7 @@ def workflows(settings: RunnerSettings, model: ChatModel, *, timeout_seconds: fl
         initial_seconds=settings.model_retry_delay_seconds,
         max_seconds=settings.model_retry_delay_seconds_max,
     )
-    build = Build(
-        model, rounds_max=settings.build_rounds_max, retry=retry, timeout_seconds=timeout_seconds
-    )
+    build = Build(model, rounds_max=settings.build_rounds_max, retry=retry, timeout_seconds=timeout_seconds)
     try:
         return Workflows(settings.orchestrators, {"build": build})
     except UnknownWorkflow as error:

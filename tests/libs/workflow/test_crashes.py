@@ -217,6 +217,7 @@ async def test_a_worker_whose_job_was_taken_over_stops_and_writes_nothing() -> N
     bench = Workbench(flow)
     stale = asyncio.create_task(bench.attempt_once())
     await reached.wait()
+    bench.store.on_append.clear()  # it is told of nothing: only the fence holds it back
     takeover = StartAttempt(worker="other", takeover=True)
     other = Repository(bench.store, evolve, clock=bench.clock)
     await other.transact(bench.stream, lambda job: decide(job, takeover))

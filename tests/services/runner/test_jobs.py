@@ -1,0 +1,131 @@
+"""Jobs on a real runner process: to their end, through waits, cancellation, failures and retries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from libs.jobs.events import AttemptSuspended, JobStarted, StepFailed
+from libs.jobs.state import Status
+from tests.services.runner.conftest import Desk, StartReplica
+
+Lines = Callable[[], list[str]]
+
+
+async def test_a_queued_job_is_run_to_its_end(desk: Desk, start: StartReplica, lines: Lines) -> None:
+    await start().ready()
+    job = await desk.done(await desk.create("test"))
+    assert msgspec.json.decode(job.result) == ["did a", "did b", "did c"]
+    assert lines() == ["begin a", "end a", "begin b", "end b", "begin c", "end c"]
+
+
+async def test_a_job_waits_for_time_person_and_signal_without_a_worker(
+    desk: Desk, start: StartReplica, lines: Lines
+) -> None:
+    await start().ready()
+    stream = await desk.create("waits")
+    await desk.approve(stream, "go", "yes")
+    await desk.until(stream, lambda job: job.waits == ("signal/paid",) and job.attempt is None)
+    await desk.signal(stream, "paid", 42)
+    job = await desk.done(stream)
+    assert msgspec.json.decode(job.result) == "yes 42"
+    assert lines() == ["begin a", "end a", "begin b", "end b"]
+    events = [each.event for each in await desk.history(stream)]
+    assert len([event for event in events if isinstance(event, AttemptSuspended)]) == 3
+
+
+async def test_cancelling_reaches_a_running_step_at_once(desk: Desk, start: StartReplica, lines: Lines) -> None:
+    await start(CHECK_SECONDS="60").ready()
+    stream = await desk.create("forever")
+    await desk.until(stream, lambda _: lines() == ["begin endless"])
+    await desk.cancel(stream)
+    await desk.until(stream, lambda job: job.status is Status.CANCELLED and "tidied" in lines(), seconds=2)
+
+
+async def test_a_rejection_fails_the_job_and_a_retry_asks_again(desk: Desk, start: StartReplica) -> None:
+    await start().ready()
+    stream = await desk.create("waits")
+    await desk.reject(stream, "go", "not now")
+    job = await desk.until(stream, lambda job: job.status is Status.FAILED)
+    assert job.error is not None
+    assert "not now" in job.error.message
+    await desk.retry(stream)
+    await desk.approve(stream, "go", "now")
+    await desk.until(stream, lambda job: "paid" in job.signals)
+    await desk.signal(stream, "paid", 1)
+    assert msgspec.json.decode((await desk.done(stream)).result) == "now 1"
+
+
+async def test_a_long_pause_before_another_try_frees_the_worker(desk: Desk, start: StartReplica, lines: Lines) -> None:
+    await start(DURABLE_DELAY_SECONDS="0").ready()
+    stream = await desk.create("flaky")
+    await desk.done(stream)
+    events = [each.event for each in await desk.history(stream)]
+    assert len([event for event in events if isinstance(event, AttemptSuspended)]) == 2
+    assert len([event for event in events if isinstance(event, StepFailed)]) == 2
+    assert lines() == ["begin first", "end first", "try 1", "try 2", "try 3"]
+
+
+async def test_a_result_over_64_kib_is_read_back_whole(desk: Desk, start: StartReplica) -> None:
+    await start().ready()
+    job = await desk.done(await desk.create("mixed", request="large-step"))
+    assert bytes(job.result) == b"300000"
+
+
+async def test_an_artifact_lies_in_the_object_store(desk: Desk, start: StartReplica) -> None:
+    await start().ready()
+    job = await desk.done(await desk.create("mixed", request="artifact"))
+    (artifact,) = job.artifacts
+    bucket = await desk.client.jetstream().object_store("ARTIFACTS")
+    stored = await bucket.get(artifact.object)
+    assert stored.data == b"hello " * 50_000
+    assert stored.info.digest == artifact.digest
+
+
+async def test_progress_is_bounded(desk: Desk, start: StartReplica) -> None:
+    await start().ready()
+    job = await desk.done(await desk.create("mixed", request="progress"))
+    assert job.progress["progress"].reports <= 101
+
+
+async def test_a_job_of_a_kind_nobody_knows_fails_in_the_end(desk: Desk, start: StartReplica) -> None:
+    await start().ready()
+    stream = await desk.create("nonsense")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    job = await desk.until(stream, lambda job: True)
+    assert job.status is Status.QUEUED  # an upgraded runner may know it: it is given minutes
+
+
+async def test_waiting_jobs_leave_the_only_slot_free(desk: Desk, start: StartReplica) -> None:
+    await start(SLOTS="1").ready()
+    waiting = [await desk.create("waits") for _ in range(40)]
+    for stream in waiting:
+        await desk.until(stream, lambda job: job.waits == ("approval/go",), seconds=60)
+    assert msgspec.json.decode((await desk.done(await desk.create("test"))).result) == ["did a", "did b", "did c"]
+    for stream in waiting:
+        job = await desk.until(stream, lambda _: True)
+        assert job.attempt is None
+
+
+async def test_a_hint_fires_a_timer_whose_schedule_was_lost(desk: Desk, start: StartReplica) -> None:
+    replica = await start(FAULT_POINTS="timer.between_event_and_schedule=hang@1").ready()
+    stream = await desk.create("waits")
+    await desk.until(stream, lambda job: "nap" in job.timers)
+    replica.child.send(9)
+    await start().ready()
+    await desk.until(stream, lambda job: job.waits == ("approval/go",))
+
+
+async def test_two_hints_start_one_attempt(desk: Desk, start: StartReplica, lines: Lines) -> None:
+    await start().ready()
+    await start().ready()
+    stream = await desk.create("slow", request=0.3)
+    for _ in range(5):
+        await desk.wake(stream)
+    await desk.done(stream)
+    events = [each.event for each in await desk.history(stream)]
+    assert len([event for event in events if isinstance(event, JobStarted)]) == 1
+    assert len(lines()) == 6
