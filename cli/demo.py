@@ -15,7 +15,7 @@ __all__ = ["play"]
 
 Json = dict[str, Any]
 
-IDEA = "I want an app where neighbours lend each other tools: drills, ladders, tents."
+IDEA = "I want an app where neighbours lend each other tools instead of buying them."
 
 # What the person knows, by what it is asked about; each thing is said once.
 ANSWERS = (

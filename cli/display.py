@@ -58,7 +58,9 @@ class JobDisplay:
                 message = str(frame.get("message") or "")
                 self.rule(f"{status}: {message}" if message else status, STATUS_STYLES.get(status, "blue"))
             case "description":
-                self.line(f"{frame.get('agent')} ({frame.get('stage')}): {frame.get('message')}")
+                # Long ones repeat what was just said in the talk.
+                if len(message := str(frame.get("message") or "")) <= WIDTH_MAX:
+                    self.line(f"{frame.get('agent')} ({frame.get('stage')}): {message}")
             case "approval":
                 self.said(f"Approval wanted: {frame.get('name')}", str(frame.get("summary", "")), "yellow")
             case "app":
@@ -91,23 +93,21 @@ class JobDisplay:
             self.console.out(text, highlight=False)
 
     def app(self, spec: Json) -> None:
-        """The finished App: its requirements and the PRD."""
+        """The finished App: its numbered requirements and how it came about (its texts were shown as steps)."""
         self._end_live()
-        requirements = spec.get("requirements")
-        summary = str(spec.get("summary") or "")
+        requirements = spec.get("numbered_requirements") or spec.get("requirements")
+        voices = list(dict.fromkeys(str(turn.get("agent")) for turn in spec.get("discussion") or []))
+        facts = [f"{len(spec['discussion'])} contributions by {', '.join(voices)}"] if voices else []
+        facts += [f"{spec['rounds']} round(s)"] if "rounds" in spec else []
+        facts += ["agreed" if spec["agreed"] else "ended without agreement"] if "agreed" in spec else []
+        facts += [name for name in ("requirements", "summary", "prd") if spec.get(name)]
         if not self.rich:
-            self.console.out(f"[App]\n{_requirements_text(requirements)}\n\n{summary}".rstrip(), highlight=False)
+            self.console.out(f"[App]\n{_requirements_text(requirements)}\n{' · '.join(facts)}", highlight=False)
             return
-        parts: list[RenderableType] = []
-        if requirements:
-            parts += [Text("Requirements", style="bold"), Padding(Markdown(_requirements_text(requirements)), (0, 2))]
-        if summary:
-            parts += [Text(""), Markdown(summary)]
-        discussion = spec.get("discussion") or []
-        if discussion:
-            voices = ", ".join(dict.fromkeys(str(turn.get("agent")) for turn in discussion))
-            parts += [Text(""), Text(f"{len(discussion)} contributions by {voices}", style="dim")]
-        self.console.print(Panel(Group(*parts), title="App", border_style="bold green", padding=(1, 2)))
+        parts: list[RenderableType] = [Padding(Markdown(_requirements_text(requirements)), (0, 0, 1, 0))]
+        parts.append(Text(" · ".join(facts), style="dim"))
+        title = Text("App", style="bold green")
+        self.console.print(Panel(Group(*parts), title=title, border_style="bold green", padding=(1, 2)))
 
     def _type(self, frame: Json) -> None:
         stream = str(frame.get("stream"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
-import nats
 import structlog
+from nats.aio.client import Client as NatsClient
 from nats.errors import Error as NatsError
 
 from infra.embedded.postgres import DATABASE, EmbeddedPostgres
@@ -39,20 +40,25 @@ async def apply_topology(
     async def note(error: Exception) -> None:
         failures.append(str(error))
 
+    client = NatsClient()
     try:
-        client = await nats.connect(
-            list(servers),
-            name="jobstream topology",
-            user=user,
-            password=password,
-            user_credentials=creds,
-            inbox_prefix=f"_INBOX_{user}".encode() if user else b"_INBOX",
-            connect_timeout=CONNECT_SECONDS,
-            allow_reconnect=False,
-            error_cb=note,
-        )
+        async with asyncio.timeout(CONNECT_SECONDS):  # the library itself would go on trying
+            await client.connect(
+                list(servers),
+                name="jobstream topology",
+                user=user,
+                password=password,
+                user_credentials=creds,
+                inbox_prefix=f"_INBOX_{user}".encode() if user else b"_INBOX",
+                allow_reconnect=False,
+                reconnect_time_wait=1,
+                max_reconnect_attempts=4,
+                error_cb=note,
+            )
     except (NatsError, OSError, TimeoutError) as error:
-        raise topology.TopologyError(f"NATS at {', '.join(servers)} cannot be reached: {error}") from None
+        await client.close()
+        reason = next((text for text in reversed(failures) if text), str(error) or "no answer")
+        raise topology.TopologyError(f"NATS at {', '.join(servers)} cannot be reached: {reason}") from None
     try:
         return await topology.apply(client, wanted)
     except topology.TopologyError as error:
