@@ -81,6 +81,10 @@ class World:
         head = await self.head()
         await until(lambda: self._reached(head))
 
+    async def leads(self, number: int) -> bool:
+        """Whether the projector that was started as this one, counted from 0, applies events now."""
+        return self.leaders[number].reader is not None
+
     async def _reached(self, head: int) -> bool:
         return await self.position() >= head
 
@@ -109,6 +113,7 @@ class World:
 
         await connect(self.server.settings("projector"), "projector", using=client, on_reconnect=reconnected)
         health = Health("projector")
+        health.started()
         chosen = settings or self.settings
         leader = Leader(client, Objects(client).get, chosen, health, SystemClock())
         self.leaders.append(leader)

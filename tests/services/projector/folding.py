@@ -13,8 +13,8 @@ from libs.jobs.state import Decision, Job
 from services.projector.draft import Draft
 from services.projector.entry import Entry
 from services.projector.model import (
-    AppRow,
     ApprovalRow,
+    AppRow,
     ArtifactRow,
     JobRow,
     MessageRow,

@@ -20,7 +20,7 @@ from libs.jobs.commands import (
     SuspendAttempt,
 )
 from libs.jobs.testing import Life, build_history, histories
-from services.projector.model import AppRow, ApprovalRow, ArtifactRow, JobRow, MessageRow, StepRow, TimerRow
+from services.projector.model import ApprovalRow, AppRow, ArtifactRow, JobRow, MessageRow, StepRow, TimerRow
 from tests.services.projector import folding
 
 STREAM = StreamId(UUID(int=1), UUID(int=2))
