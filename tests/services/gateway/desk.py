@@ -63,9 +63,7 @@ class Desk:
         self.passwords = Passwords(1, QUICK)
         self.health = Health("gateway")
         self.health.started()
-        self.jobs = JobReader(
-            self.models, self.store, Repository(self.store, evolve, clock=self.clock), self.commands
-        )
+        self.jobs = JobReader(self.models, self.store, Repository(self.store, evolve, clock=self.clock), self.commands)
         source = MemorySource()
         source.store = self.store
         origins = Origins(self.settings.cors_allowed_origins, loopback=self.settings.on_loopback)
