@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
@@ -33,7 +34,10 @@ def operations_handlers(
     health: Health, live: Live, check_database: Callable[[], Awaitable[None]], described: list[HTTPRouteHandler]
 ) -> list[HTTPRouteHandler]:
     """`described` are the handlers that the OpenAPI document is about."""
-    schema = msgspec.json.encode(document(described, version=_version()))
+
+    @cache
+    def schema() -> bytes:
+        return msgspec.json.encode(document(described, version=_version()))
 
     @get("/livez")
     async def livez() -> Answer:
@@ -51,7 +55,7 @@ def operations_handlers(
 
     @get("/schema")
     async def read_schema() -> Answer:
-        return Answer(schema, media_type="application/vnd.oai.openapi+json; version=3.1")
+        return Answer(schema(), media_type="application/vnd.oai.openapi+json; version=3.1")
 
     @get("/schema/asyncapi.json")
     async def read_asyncapi() -> Answer:

@@ -66,6 +66,7 @@ class Desk:
         self.jobs = JobReader(self.models, self.store, Repository(self.store, evolve, clock=self.clock), self.commands)
         source = MemorySource()
         source.store = self.store
+        self.store.on_append.append(source._appended)
         origins = Origins(self.settings.cors_allowed_origins, loopback=self.settings.on_loopback)
         self.live = assemble(
             source=source,
