@@ -129,3 +129,38 @@ async def test_two_hints_start_one_attempt(desk: Desk, start: StartReplica, line
     events = [each.event for each in await desk.history(stream)]
     assert len([event for event in events if isinstance(event, JobStarted)]) == 1
     assert len(lines()) == 6
+
+
+async def test_a_workflow_of_ones_own_runs_by_configuration(desk: Desk, start: StartReplica) -> None:
+    await start(ORCHESTRATORS="newsletter=examples.newsletter:newsletter").ready()
+    request = {"topic": "tennis", "readers": ["ann@example.org"], "pause_seconds": 0.1}
+    stream = await desk.create("newsletter", request=request)
+    await desk.approve(stream, "send", "yes")
+    await desk.until(stream, lambda job: "feedback" in job.signals)
+    await desk.signal(stream, "feedback", {"stars": 4})
+    job = await desk.done(stream)
+    assert job.app is not None
+    assert (job.app.spec["stars"], job.app.spec["delivered"]) == (4, 1)
+
+
+async def test_the_build_orchestrator_is_swapped_by_configuration(desk: Desk, start: StartReplica) -> None:
+    await start(ORCHESTRATORS="build=tests.services.runner.flows:test_flow").ready()
+    job = await desk.done(await desk.create("build"))
+    assert list(job.steps) == ["a", "b", "c"]
+
+
+async def test_an_orchestrator_that_cannot_be_imported_is_explained(desk: Desk, start: StartReplica) -> None:
+    replica = start(ORCHESTRATORS="build=no.such.module:run")
+    async with asyncio.timeout(20):
+        while replica.child.exit_status() is None:
+            await asyncio.sleep(0.02)
+    assert replica.child.exit_status() == 2
+    assert "ORCHESTRATORS: build=no.such.module:run" in replica.child.tail()
+
+
+async def test_a_build_job_becomes_an_app_and_streams_its_turns(desk: Desk, start: StartReplica) -> None:
+    await start().ready()
+    job = await desk.done(await desk.create("build", prompt="## Features\n- book a court"))
+    assert list(job.steps) == ["ceo-1", "cto-1", "summary", "prd"]
+    assert job.app is not None
+    assert {delta["stream"] for delta in desk.deltas} == {f"step-{name}" for name in job.steps}
