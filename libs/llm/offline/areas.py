@@ -53,13 +53,14 @@ _PEOPLE = (
     "restaurants?|cafes|cafés|shops?|stores|schools?|universities|clinics?|hospitals?|companies|businesses|startups|"
     "nonprofits|ngos|charities|clubs?|communities|community|cooperatives?|municipalities|cit(?:y|ies)|vets|chefs|cooks|"
     "athletes|pilots|captains|fans|guides|moms|dads|mothers|fathers|women|men|adults|beginners|musicians|bands|choirs?|"
-    "nomads|expats|refugees|freelancers|accountants|agents|assistants|clerks|consultants|merchants|apprentices|nannies|"
-    "crews?|households?|mechanics|crafts(?:men|people)|tradespeople|sales(?:people|men)|hobbyists|collectors|myself|me"
+    "nomads|expats|refugees|freelancers|accountants|agents|assistants|clerks|consultants|merchants|apprentices|nannies|diabetics|vegans|vegetarians|"
+    "crews?|households?|mechanics|crafts(?:men|people)|tradespeople|sales(?:people|men)|hobbyists|collectors"
 )
 _NOT_PEOPLE = _cue(
     "orders|numbers|papers|reminders|filters|timers|computers|offers|letters|stickers|vouchers|servers|posters|containers|"
     "trackers|others|matters|chapters|folders|drawers|counters|sensors|printers|powers|vectors|errors|colou?rs|monitors|"
-    "factors|doors|floors|mirrors"
+    "factors|doors|floors|mirrors|synthesi[sz]ers|trailers|scooters|motors|tractors|heaters|boilers|freezers|dryers|routers|"
+    "adapters|chargers|toasters|mowers|scanners|cookers|mixers|flowers|dinners|layers|covers|answers|flyers|banners"
 )
 _AGENT_NOUN = re.compile(r"[^\W\d_]{3,}(?:ers|ors|ists|ians|eers|enthusiasts|owners)", re.IGNORECASE)
 _PERSON = re.compile(rf"(?:{_PEOPLE})", re.IGNORECASE)
@@ -67,7 +68,8 @@ _PERSON = re.compile(rf"(?:{_PEOPLE})", re.IGNORECASE)
 
 _STRONG = {
     Area.PROBLEM: _cue(
-        r"\b(?:problems?|pain(?:ful)?|struggl\w+|frustrat\w+|annoy\w+|hassle|wast(?:e|es|ed|ing)|los(?:e|es|ing|t) track|"
+        r"\b(?:problems?|pain(?:ful)?|struggl\w+|frustrat\w+|annoy\w+|hassle|wast(?:e|es|ed|ing)|"
+        r"los(?:e|es|ing|t) (?:track|time|money|customers|orders|\d+ (?:hours|minutes|days))|"
         r"(?:too|so) (?:slow|hard|long|expensive|complicated|many|much)|takes? (?:too long|forever|hours|ages)|"
         r"hard to|difficult(?: to)?|impossible to|no (?:good |easy )?way (?:to|of)|forget\w*|forgot\w*|error-prone|mix(?:es|ed|ing)? up|"
         r"never know|nobody knows?|no-shows?|by hand|mess(?:y)?|chaos|confus\w+|(?:do not|don't|cannot|can't) (?:know|find|keep)|"
@@ -75,7 +77,7 @@ _STRONG = {
     ),
     Area.AUDIENCE: _cue(
         r"\b(?:audience|aimed at|intended for|(?:target(?:ed)?|primary|main) (?:at|audience|users?|groups?|customers?)|"
-        r"used by|(?:the |our |its |main )users? (?:is|are|will|would)|who (?:will )?uses? it|will be used by|"
+        r"used by|(?:the |our |its |main )users? (?:is|are|will|would)|who (?:will )?uses? it|will be used by|(?:age[ds]?|between) \d+|years? old|"
         r"zielgruppe|nutzer sind|public cible|les utilisateurs sont|público objetivo|los usuarios son)\b"
     ),
     Area.FEATURES: _cue(
@@ -91,10 +93,11 @@ _STRONG = {
         r"|\bin the first (?:day|week|month|quarter|year)\b"
     ),
     Area.CONSTRAINTS: _cue(
-        r"\b(?:constraints?|budgets?|deadline|gdpr|dsgvo|rgpd|hipaa|wcag|compl(?:y|iant|iance)|regulat\w+|self-hosted|"
+        r"\b(?:constraints?|(?:our|my|the|total) budget|deadline|gdpr|dsgvo|rgpd|hipaa|wcag|compl(?:y|iant|iance)|regulat\w+|self-hosted|"
         r"on-prem\w*|must not|may not|not allowed|without (?:internet|cloud|ads|an? account)|no (?:cloud|ads|tracking|internet)|"
         r"(?:must|should|has to|needs to) (?:run|work) (?:on|in|with|offline|without)|works? offline|open source|"
         r"(?:launch|go live|be ready|be finished|be done|be delivered)\b.{0,20} (?:by|before|in)|kosten|presupuesto)\b"
+        r"|\bbudget(?: is| of|:)? ?[$€£¥\d]"
         r"|\b(?:under|below|at most|no more than|up to|maximum of) (?:[$€£¥] ?\d|\d[\d.,]* ?(?:[$€£¥]|euros?|dollars?|eur|usd|chf)\b)"
     ),
 }
@@ -103,7 +106,7 @@ _WEAK = {
         r"\b(?:because|currently|today|right now|at the moment|manually|spreadsheets?|whatsapp groups?|paper|late|miss(?:ed|ing)?|"
         r"can't|cannot|never|nobody|always|instead of|too|expensive|slow|weil|zurzeit|parce que|actuellement|porque|actualmente)\b"
     ),
-    Area.AUDIENCE: _cue(rf"\b(?:{_PEOPLE}|age[ds]?|years? old)\b"),
+    Area.AUDIENCE: _cue(rf"\b(?:{_PEOPLE})\b"),
     Area.FEATURES: _cue(
         rf"\b(?:with|should|must|can|could|lets?|allows?|enables?|supports?|includ(?:es?|ing)|automatic(?:ally)?|{_THINGS})\b"
         rf"|^(?:and |also |then )?(?:a |an |the )?(?:{_VERBS})\b"
@@ -189,37 +192,43 @@ _FOR_MANY = _cue(
     r"\b(?:pour (?:les|des|mes|nos)|para (?:los|las|mis|nuestros|nuestras)|für (?=\w*(?:sitter|innen|leute|kunden|kinder|"
     r"eltern|schüler|studenten|patienten|vereine|firmen|gärtner|lehrer|nutzer)\b))\s*(?P<who>[^.,;:!?()]{2,80})"
 )
-_SEVERAL = re.compile(r", | (?:and|und|et|y|plus|&) ")
+_SEVERAL = re.compile(r", | (?:and|und|et|y|plus|&|2[.)]) ")
 _DOES = _cue(
     r"\b(?:(?:that|which|to|can|should|must|will|would|and|where (?:\w+ ){1,3}can|lets? (?:\w+ ){1,4}|helps? (?:\w+ ){1,4})\s+"
     r"(?:also |automatically |then )?)"
-    rf"(?P<what>(?:{_VERBS})(?:s|es)?\b[^.;!?]*)"
+    rf"(?P<what>(?:{_VERBS})(?:s|es)?\b(?:(?!,? because )[^.;!?])*)"
 )
+_WHERE = _cue(r"\bwhere (?P<who>(?:[\w'-]+ ){1,3})")
+_WITH_LIST = _cue(r"\bwith (?P<what>[^.;!?]*, [^.;!?]* (?:and|or) [^.;!?]*)")
 _WITH = _cue(rf"\b(?:with|including|featuring|features?|plus)\s+(?P<what>[^.;!?]*\b(?:{_THINGS})\b[^.;!?]*)")
-_AFTER_COLON = _cue(r":\s+(?P<what>[^.;!?:]+,[^;!?]+)$")
-_BECAUSE = _cue(r"\b(?:because|since|as)\s+(?P<why>[^.;!?]+)")
+_AFTER_COLON = _cue(r":\s+(?P<what>[^.;!?:]+(?:,| 2[.)])[^;!?]+)$")
+_BECAUSE = _cue(r"\bbecause\s+(?P<why>[^.;!?]+)")
 
 
 def given_in_passing(statement: str) -> Iterator[tuple[Area, str]]:
     """What a sentence about the idea also says about other areas, as phrases of that sentence, word for word."""
     who = [_people(found["who"]) for found in _FOR.finditer(statement)]
     who += [found["who"].strip() for found in _FOR_MANY.finditer(statement)]
+    who += [_people(found["who"], alone=True) for found in _WHERE.finditer(statement)]
     if people := next(filter(None, who), None):
         yield Area.AUDIENCE, people
-    whats = [found["what"] for pattern in (_AFTER_COLON, _DOES, _WITH) if (found := pattern.search(statement))]
+    whats = [
+        found["what"] for pattern in (_AFTER_COLON, _DOES, _WITH, _WITH_LIST) if (found := pattern.search(statement))
+    ]
     if several := next(filter(_SEVERAL.search, whats), None):  # a single action is hardly the whole list
         yield Area.FEATURES, several.strip(" ,")
     weights = weights_of(statement)
-    if weights[Area.PROBLEM] >= 2:
-        because = _BECAUSE.search(statement)
+    because = _BECAUSE.search(statement)
+    if weights[Area.PROBLEM] >= (1 if because else 2):
         yield Area.PROBLEM, because["why"].strip(" ,") if because else statement
     for area in (Area.SUCCESS, Area.CONSTRAINTS):
         if weights[area] >= 2:
             yield area, statement
 
 
-def _people(phrase: str) -> str | None:
-    """The phrase up to its last word for people; None where there is none. A verb after them ends it."""
+def _people(phrase: str, *, alone: bool = False) -> str | None:
+    """The phrase with its word for people; None where there is none. What follows them belongs to it, up to a verb,
+    unless it is wanted `alone`."""
     words = list(re.finditer(r"[^\W_]+(?:['’-][^\W_]+)*", phrase))
     last = None
     for index, word in enumerate(words):
@@ -229,6 +238,6 @@ def _people(phrase: str) -> str | None:
     if last is None:
         return None
     end = words[last].end()
-    if last + 1 < len(words) and not re.fullmatch(_VERBS, words[last + 1].group(), re.IGNORECASE):
+    if not alone and last + 1 < len(words) and not re.fullmatch(_VERBS, words[last + 1].group(), re.IGNORECASE):
         end = len(phrase)
     return phrase[:end].strip(" ,")

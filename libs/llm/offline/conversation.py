@@ -186,6 +186,8 @@ def _take_idea(talk: Talk, statement: str, *, first: bool, bulleted: bool) -> No
             talk.add(area, phrase)
         return
     area = area_of(statement, (), default=Area.FEATURES if bulleted else Area.IDEA, least=2 if bulleted else 1)
+    if area is Area.AUDIENCE and weights_of(statement)[area] < 2:
+        area = Area.IDEA  # people are in most sentences about an app
     talk.add(area, statement)
     if area is not Area.AUDIENCE and not talk.entries.get(Area.AUDIENCE):
         for given, phrase in given_in_passing(statement):

@@ -171,3 +171,40 @@ def test_it_speaks_from_the_messages_alone() -> None:
     messages = [RequestMessage(m.role, m.content) for m in conversation_messages(history)]
     assert reply_to(messages) == reply_to(messages)
     assert "Who is it for" not in reply_to(messages).reply
+
+
+@pytest.mark.parametrize(
+    ("idea", "title", "given"),
+    [
+        ("A mobile app that helps busy parents plan meals", "Audience", ("busy parents",)),
+        ("A platform where freelance photographers can sell prints", "Audience", ("freelance photographers",)),
+        (
+            "A chatbot about our handbook for 2,000 employees of ACME Corp",
+            "Audience",
+            ("2,000 employees of ACME Corp",),
+        ),
+        ("Marketplace for vintage synthesizers", "Audience", ()),
+        ("An app for 5 minutes of yoga", "Audience", ()),
+        ("A browser extension for fun", "Audience", ()),
+        ("Help me", "Audience", ()),
+        ("Build me a habit tracker", "Features", ()),
+        ("App to find parking for trucks", "Features", ()),
+        (
+            "A planner that counts carbs, suggests recipes and warns",
+            "Features",
+            ("counts carbs, suggests recipes and warns",),
+        ),
+        ("A website with a shop, a blog and a contact form", "Features", ("a shop, a blog and a contact form",)),
+        (
+            "A system for stock, because our lists are always out of date",
+            "Problem",
+            ("our lists are always out of date",),
+        ),
+        ("A budget app", "Constraints", ()),
+        ("A shop app. Budget 500 dollars.", "Constraints", ("Budget 500 dollars.",)),
+    ],
+)
+def test_an_idea_gives_in_passing_what_it_plainly_says_and_no_more(
+    idea: str, title: str, given: tuple[str, ...]
+) -> None:
+    assert entries(hold([idea]), title) == given
