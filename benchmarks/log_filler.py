@@ -18,7 +18,7 @@ from libs.process.clock import new_id
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-__all__ = ["fill", "interleaved"]
+__all__ = ["append", "fill", "interleaved"]
 
 _BATCH = 500
 _AT_ONCE = 50
@@ -46,13 +46,13 @@ async def fill(client: Client, events: int) -> int:
     source = interleaved(events // len(build_history(StreamId(new_id(), new_id())).history) + 1)
     filled = 0
     while batch := list(islice(source, _BATCH)):
-        await _append(client, batch)
+        await append(client, batch)
         filled += len(batch)
     return filled
 
 
-async def _append(client: Client, batch: Sequence[Recorded[JobEvent]]) -> None:
-    # Guards are left out: nobody else writes here.
+async def append(client: Client, batch: Sequence[Recorded[JobEvent]]) -> None:
+    """Append the events by one atomic batch. Guards are left out: nobody else writes here."""
     batch_id = new_id().hex
     for number, recorded in enumerate(batch, start=1):
         headers = {

@@ -18,6 +18,7 @@ from infra.embedded.postgres import DATABASE, EmbeddedPostgres
 from infra.nats import topology
 from infra.postgres import migrate, roles
 from libs.events.connection import connect
+from libs.process import logs
 
 __all__ = ["Servers", "projector", "servers"]
 
@@ -49,6 +50,7 @@ class Servers:
 @asynccontextmanager
 async def servers() -> AsyncIterator[Servers]:
     """Start them, durable as in production; stop them and remove their data on leaving."""
+    logs.configure("benchmark", "error")  # standard output is for figures
     folder = Path(tempfile.mkdtemp(prefix="jobstream-bench-"))
     folder.chmod(0o711)  # noqa: ASYNC240  # once, before anything runs
     nats = EmbeddedNats(folder / "nats")

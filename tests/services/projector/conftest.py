@@ -88,6 +88,11 @@ class World:
     async def _reached(self, head: int) -> bool:
         return await self.position() >= head
 
+    async def reconnect(self) -> None:
+        """After the database server was killed."""
+        self.tables.terminate()
+        self.tables = await asyncpg.connect(self.database.url("projector"))
+
     async def fetch(self, sql: str, *values: Any) -> list[Any]:
         return await self.tables.fetch(sql, *values)
 
@@ -138,8 +143,8 @@ async def world(fresh_nats: EmbeddedNats, database: Any) -> AsyncIterator[World]
         await connect(fresh_nats.settings("projector"), "tests", using=made.client)
         stack.push_async_callback(made.client.close)
         made.tables = await asyncpg.connect(database.url("projector"))
-        stack.push_async_callback(made.tables.close)
         yield made
+        await made.tables.close()
 
 
 async def until(condition: Callable[[], Awaitable[Any]], *, seconds: float = DEADLINE_SECONDS) -> Any:

@@ -148,7 +148,9 @@ async def test_progress_is_shown_and_ends_at_the_whole(world: World) -> None:
 async def test_tables_of_an_older_release_are_rebuilt_by_themselves(world: World) -> None:
     await filled(world)
     rows = await world.dump()
-    await world.tables.execute("UPDATE read.position SET model_version = model_version - 1; UPDATE read.jobs SET prompt = ''")
+    await world.tables.execute(
+        "UPDATE read.position SET model_version = model_version - 1; UPDATE read.jobs SET prompt = ''"
+    )
     async with world.projecting():
         await until(lambda: world.value("SELECT model_version = $1 FROM read.position", MODEL_VERSION))
         await world.append(build_history(a_stream()))
