@@ -6,7 +6,6 @@ httpx2's own ASGITransport runs the application to its end before the response i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
@@ -94,8 +93,7 @@ class _Exchange(httpx2.AsyncByteStream):
         self._gone.set()
         if not self._task.done():
             self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(self._task, return_exceptions=True)  # raises only where the caller itself is cancelled
 
     async def _change(self) -> None:
         if self._task.done() and not self._pieces and not self._whole:
