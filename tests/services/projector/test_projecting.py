@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
 
+from libs.events.objects import Objects
 from libs.jobs.events import EVENTS
 from libs.jobs.testing import build_history
+from services.projector.entry import Entry
+from services.projector.leading import Leader
+from services.projector.projection import Projection
+from services.projector.tables import PositionMoved, Tables
+from services.projector.tables import connect as connect_database
 from tests.services.projector.conftest import World, a_stream, until
 
 
@@ -68,17 +75,39 @@ async def test_what_came_in_many_small_batches_equals_one_large(world: World) ->
     assert await world.dump() == small
 
 
-async def test_two_projectors_apply_each_event_once(world: World) -> None:
+async def test_of_two_projectors_that_apply_the_same_batch_one_is_told_that_the_position_moved(world: World) -> None:
+    life = build_history(a_stream(), first_sequence=1)
+    entries = [Entry.of(recorded) for recorded in life.history]
+    connections = [await connect_database(world.database.url("projector"), name="race") for _ in range(2)]
+    place = await Tables(connections[0], "read").create("some log")
+    rivals = [Projection(Tables(each, "read"), place, Objects(world.client).get) for each in connections]
+    for entry in entries:
+        outcomes = await asyncio.gather(*(rival.apply([entry]) for rival in rivals), return_exceptions=True)
+        assert {type(each) for each in outcomes} == {type(None), PositionMoved}
+        winner = rivals[outcomes.index(None)]
+        loser = rivals[1 - outcomes.index(None)]
+        loser.place = winner.place
+        loser._rows = {stream: copy.copy(row) for stream, row in winner._rows.items()}
+    for connection in connections:
+        await connection.close()
+    assert await world.value("SELECT count(*) FROM read.job_events") == len(entries)
+    assert await world.value("SELECT count(*) FROM read.parked") == 0
+
+
+async def test_two_projectors_that_both_believe_to_lead_apply_each_event_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(self: Leader, connection: object) -> None:
+        return
+
+    monkeypatch.setattr(Leader, "await_turn", at_once)
     lives = [build_history(a_stream(), steps=3) for _ in range(30)]
-    hasty = world.settings.__class__(
-        database_url=world.settings.database_url, projection_takeover_seconds=0.001, projection_interval_seconds=0
-    )
-    async with world.projecting(hasty), world.projecting(hasty):
+    async with world.projecting(), world.projecting():
         for life in lives:
             await world.append(life)
-            await asyncio.sleep(0)
         await world.caught_up()
-    assert await world.value("SELECT count(*) FROM read.job_events") == sum(len(life.history) for life in lives)
+        assert await world.value("SELECT count(*) FROM read.job_events") == sum(len(life.history) for life in lives)
+        assert await world.value("SELECT count(*) FROM read.parked") == 0
 
 
 async def test_a_second_projector_takes_over_when_the_first_is_gone(world: World) -> None:
