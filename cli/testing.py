@@ -41,7 +41,7 @@ def test(arguments: tuple[str, ...]) -> None:
             if done.returncode != 0:
                 failed.append(name)
                 click.echo(done.stdout + done.stderr)
-    command = [*PYTEST, *(arguments or ("-n", "2"))]
+    command = [*PYTEST, *(arguments or ("-n", "2", "--dist", "loadgroup"))]
     status = subprocess.run(command, cwd=ROOT, check=False, env=os.environ | _quiet()).returncode  # noqa: S603
     if failed:
         click.echo(f"failed before the tests: {', '.join(failed)}", err=True)

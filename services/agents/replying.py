@@ -100,7 +100,10 @@ class Replier:
 
     async def __call__(self, delivery: Delivery) -> Outcome:
         stream = delivery.subject.stream
-        job, _ = await self._jobs.load(stream)
+        # What is remembered is enough to begin: whether it is still so is checked by the guard of the append.
+        job = self._jobs.peek(stream)
+        if job is None or job.reply or job.reply_retry_at or due_turn(job, rounds_max=self._rounds_max) is None:
+            job, _ = await self._jobs.load(stream)
         while not delivery.lease_lost:
             if job is None or due_turn(job, rounds_max=self._rounds_max) is None:
                 return Done()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
+from nats.errors import Error as NatsError
 
 from libs.events.commands import CommandLog
 from libs.events.connection import NatsSettings, connect
@@ -39,6 +40,7 @@ log = structlog.get_logger(__name__)
 
 SERVICE = "agents"
 _HINTS = 16  # hints handled at once: they are rare
+_LEAVE_SECONDS = 2.0
 _DELIVERIES_MAX = 1_000  # of a command that crashes its handler: hours of trying
 
 
@@ -60,7 +62,7 @@ async def run(
         nats = await _unless(stopping, connect(nats_settings, worker, on_reconnect=reconnected))
         if nats is None:
             return
-        stack.push_async_callback(nats.drain)
+        stack.push_async_callback(_leave, nats)
         model = create_model(model_settings)
         stack.push_async_callback(model.aclose)
 
@@ -115,6 +117,12 @@ async def run(
             log.info("agents.started", worker=worker, slots=settings.slots, offline_model=model_settings.offline)
             await stopping.wait()
             health.draining()
+
+
+async def _leave(nats: Client) -> None:
+    """Send what is buffered and close; a server that is gone keeps nobody."""
+    with suppress(NatsError, OSError, TimeoutError):
+        await asyncio.wait_for(nats.drain(), _LEAVE_SECONDS)
 
 
 async def _leases(nats: Client) -> dict[str, float]:
