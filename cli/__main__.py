@@ -12,6 +12,7 @@ _COMMANDS = {
     "up": "cli.serve:up",
     "demo": "cli.serve:demo",
     "test": "cli.testing:test",
+    "reference": "cli.reference:reference",
     "register": "cli.jobs:register",
     "login": "cli.jobs:login",
     "new": "cli.jobs:new",

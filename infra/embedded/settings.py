@@ -29,24 +29,36 @@ _KEPT_BACK |= {
 class SupervisorSettings(Settings, kw_only=True, frozen=True):
     """The environment of `jobstream up`."""
 
-    nats_url: list[str] | None = None  # unset: an embedded server
+    nats_url: list[str] | None = None
+    """Outside NATS servers; unset: an embedded one."""
     nats_user: str | None = None
+    """For all services; `GATEWAY_NATS_USER`, `AGENTS_NATS_PASSWORD` and so on are for one of them."""
     nats_password: Secret | None = None
     nats_creds: str | None = None
+    """A credentials file instead of user and password."""
     nats_admin_user: str | None = None
+    """Who may manage streams, where the services' own user may not."""
     nats_admin_password: Secret | None = None
     nats_admin_creds: str | None = None
     nats_replicas: Literal[1, 3, 5] = 1
+    """Copies of every stream: 3 on a cluster."""
     nats_sync_interval: str = "always"
-    database_url: Secret | None = None  # unset: an embedded server
+    """When the embedded NATS flushes to disk: `always` before it acknowledges, or a duration such as `2m`."""
+    database_url: Secret | None = None
+    """An outside Postgres, as a user that may create roles; unset: an embedded one."""
     gateway_database_url: Secret | None = None
+    """The gateway's own URL, where an administrator made the roles."""
     projector_database_url: Secret | None = None
+    """The projector's own URL, where an administrator made the roles."""
     jwt_secret: Secret | None = None
+    """Signs access tokens; unset: made once and kept in the data folder."""
     agents_replicas: Count = 1
     runner_replicas: Count = 1
     lease_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    """How long work stays with a silent worker."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     start_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    """How long a part may take to become ready."""
 
     def __post_init__(self) -> None:
         if (self.gateway_database_url is None) != (self.projector_database_url is None):

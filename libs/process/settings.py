@@ -7,11 +7,11 @@ import tomllib
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-__all__ = ["Secret", "Settings", "SettingsError", "load", "load_all", "read_config"]
+__all__ = ["Secret", "Settings", "SettingsError", "describe", "load", "load_all", "read_config"]
 
 T = TypeVar("T", bound="Settings")
 
@@ -75,7 +75,7 @@ def load(cls: type[T], environ: Mapping[str, str] | None = None) -> T:
         raw = environ.get(name, "").strip()
         if not raw:
             if field.required:
-                problems.append(f"{name} is not set; expected {_describe(kind)}")
+                problems.append(f"{name} is not set; expected {describe(kind)}")
             continue
         shown = "(hidden)" if _holds_secret(kind) else repr(raw)
         try:
@@ -164,7 +164,7 @@ def _alternatives(kind: Any) -> list[Any]:
         return _alternatives(get_args(kind)[0])
     if get_origin(kind) in (Union, types.UnionType):
         return [plain for part in get_args(kind) for plain in _alternatives(part)]
-    return [get_origin(kind) or kind]
+    return [kind if get_origin(kind) is Literal else get_origin(kind) or kind]
 
 
 def _holds_secret(kind: Any) -> bool:
@@ -193,13 +193,20 @@ def _decode(kind: type, value: Any) -> Any:
     raise ValueError(f"expected `{kind.__name__}`")
 
 
-def _describe(kind: Any) -> str:
+def describe(kind: Any) -> str:
+    """What a field of that type expects, in words."""
     names = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Secret: "a secret"}
     names |= {list: "a comma-separated list", dict: "name=value pairs separated by commas", Path: "a path"}
-    return " or ".join(names.get(p, getattr(p, "__name__", str(p))) for p in _alternatives(kind) if p is not type(None))
+    plain = [each for each in _alternatives(kind) if each is not type(None)]
+    return " or ".join(
+        f"one of {', '.join(map(str, get_args(each)))}"
+        if get_origin(each) is Literal
+        else names.get(each, getattr(each, "__name__", str(each)))
+        for each in plain
+    )
 
 
 def _expectation(error: Exception, kind: Any) -> str:
     text = str(error).partition(" - at ")[0]
     wanted, got, _ = text.partition(", got ")
-    return f"expected {_describe(kind)}" if got else wanted[:1].lower() + wanted[1:]
+    return f"expected {describe(kind)}" if got else wanted[:1].lower() + wanted[1:]
