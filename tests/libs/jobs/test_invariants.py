@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.errors import FlakyFailure
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from libs.events.event import Cause, Recorded
+from libs.jobs import decide as deciding
 from libs.jobs.commands import (
     ApproveStep,
     AwaitSignal,
@@ -49,7 +53,7 @@ from libs.jobs.events import (
     UserMessagePosted,
 )
 from libs.jobs.evolve import evolve, fold
-from libs.jobs.state import Decision, Job, Status
+from libs.jobs.state import Attempt, Decision, Job, Status
 from tests.libs.jobs.spec import APP, BOOM, DUE, START, STREAM
 
 NAMES = st.sampled_from(["plan", "budget", "nap"])
@@ -138,16 +142,15 @@ class AnyJob(RuleBasedStateMachine):
     def start_reply(self, worker: str, takeover: bool) -> None:
         self.worker(StartReply(worker=worker, takeover=takeover, stalls_max=3))
 
-    @precondition(lambda self: self.job is not None and self.job.reply is not None)
-    @rule(stale=STALENESS, summary=st.sampled_from([None, "## Features\n- x"]), forced=st.booleans())
-    def post_reply(self, stale: int, summary: str | None, forced: bool) -> None:
+    @precondition(lambda self: self.job is not None and self.job.messages)
+    @rule(data=st.data(), stale=STALENESS, summary=st.sampled_from([None, "## Features\n- x"]), forced=st.booleans())
+    def post_reply(self, data: st.DataObject, stale: int, summary: str | None, forced: bool) -> None:
         assert self.job is not None
-        assert self.job.reply is not None
-        turn = self.job.reply.turn_id
+        turn = data.draw(self.turns())
         self.worker(
             PostReply(
                 turn_id=turn,
-                attempt=self.job.reply.attempt - stale,
+                attempt=self.job.reply_attempts - stale,
                 message_id=reply_id(turn),
                 sender="CR",
                 content="re",
@@ -157,13 +160,19 @@ class AnyJob(RuleBasedStateMachine):
             )
         )
 
-    @precondition(lambda self: self.job is not None and self.job.reply is not None)
-    @rule(stale=STALENESS, wait=st.sampled_from([None, 1.0]))
-    def fail_reply(self, stale: int, wait: float | None) -> None:
+    @precondition(lambda self: self.job is not None and self.job.messages)
+    @rule(data=st.data(), stale=STALENESS, wait=st.sampled_from([None, 1.0]))
+    def fail_reply(self, data: st.DataObject, stale: int, wait: float | None) -> None:
         assert self.job is not None
-        assert self.job.reply is not None
-        turn, attempt = self.job.reply.turn_id, self.job.reply.attempt - stale
+        attempt = self.job.reply_attempts - stale
+        turn = data.draw(self.turns())
         self.worker(FailReply(turn_id=turn, attempt=attempt, error=BOOM, retry_in_seconds=wait))
+
+    def turns(self) -> st.SearchStrategy[UUID]:
+        """Any turn, the one being answered above all."""
+        assert self.job is not None
+        every = [message.id for message in self.job.messages if message.role == "user"]
+        return st.sampled_from([self.job.reply.turn_id, *every] if self.job.reply else every)
 
     # -- runners --------------------------------------------------------------------------------------------------
 
@@ -253,12 +262,17 @@ class AnyJob(RuleBasedStateMachine):
 
     @invariant()
     def what_an_attempt_writes_is_written_by_the_latest(self) -> None:
-        latest = 0
+        run = reply = 0
         for each in self.history:
-            if isinstance(each.event, JobStarted):
-                latest = each.event.attempt
-            elif isinstance(each.event, StepRecorded):
-                assert each.event.attempt == latest
+            match each.event:
+                case JobStarted(attempt=attempt):
+                    run = attempt
+                case ReplyStarted(attempt=attempt):
+                    reply = attempt
+                case StepRecorded(attempt=attempt):
+                    assert attempt == run
+                case ReplyPosted(attempt=attempt):
+                    assert attempt == reply
 
     @invariant()
     def a_step_is_recorded_once_and_numbered_without_gaps(self) -> None:
@@ -293,3 +307,43 @@ TestAnyJob = AnyJob.TestCase
 TestAnyJob.settings = settings(
     max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+# -- the same with something broken on purpose: what is claimed above would be noticed ---------------------------------
+
+BROKEN = settings(TestAnyJob.settings, max_examples=400, database=None, phases=[Phase.generate])
+
+
+def fails() -> bool:
+    try:
+        run_state_machine_as_test(AnyJob, settings=BROKEN)
+    except (AssertionError, FlakyFailure):
+        return True
+    return False
+
+
+def test_without_the_fence_of_replies_it_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "_check_reply", lambda *_: None)
+    assert fails()
+
+
+def test_without_the_fence_of_attempts_it_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    decide_workflow = deciding._decide_workflow
+
+    def unfenced(job: Job, command: Any) -> Any:
+        if job.attempt is not None and hasattr(command, "attempt"):
+            job = msgspec.structs.replace(job, attempt=Attempt(number=command.attempt, worker="any"))
+        return decide_workflow(job, command)
+
+    monkeypatch.setattr(deciding, "_decide_workflow", unfenced)
+    assert fails()
+
+
+def test_without_steps_being_remembered_it_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    decide_workflow = deciding._decide_workflow
+
+    def forgetful(job: Job, command: Any) -> Any:
+        return decide_workflow(msgspec.structs.replace(job, steps={}), command)
+
+    monkeypatch.setattr(deciding, "_decide_workflow", forgetful)
+    assert fails()
