@@ -38,8 +38,9 @@ class Shard:
 def workflow(kind: str) -> Callable[[W], W]:
     """Register an async function of a `JobContext` as what does jobs of this kind. It returns an `App`, or any JSON value."""
 
+    _check_name(kind)
+
     def register(fn: W) -> W:
-        _check_name(kind)
         _check_workflow(fn, kind)
         _unique(_workflows.get(kind), fn, f"the workflow {kind!r}")
         _workflows[kind] = fn
@@ -55,8 +56,9 @@ def shard(name: str, *, retry: Retry | None = None, timeout_seconds: float | Non
     let it release the interpreter's lock (numba, numpy) where it computes for long.
     """
 
+    _check_name(name)
+
     def register(fn: F) -> F:
-        _check_name(name)
         known = _shards.get(name)
         _unique(known.fn if known else None, fn, f"the shard {name!r}")
         _shards[name] = Shard(name, fn, retry or Retry(), timeout_seconds)

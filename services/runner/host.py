@@ -27,6 +27,7 @@ __all__ = ["NatsHost", "NatsShards"]
 
 _TIMEOUT_SECONDS = 5.0
 _OFFERS_AT_ONCE = 256
+_DUE_KEPT_FOR = "168h"  # a due timer that no runner heard of in a week is a hint's business
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
 
@@ -54,6 +55,7 @@ class NatsHost:
         headers = {
             "Nats-Schedule": f"@at {due.astimezone(UTC).isoformat(timespec='microseconds').replace('+00:00', 'Z')}",
             "Nats-Schedule-Target": subjects.timer_due(stream, name),
+            "Nats-Schedule-TTL": _DUE_KEPT_FOR,
         }
         payload = msgspec.json.encode({"timer": timer, "due": due})
         try:

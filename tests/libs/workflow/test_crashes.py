@@ -238,7 +238,7 @@ async def test_a_worker_that_slept_through_its_lease_asks_the_log_before_it_begi
         other = Repository(bench.store, evolve, clock=bench.clock)
         # Another worker takes the job over, unseen by this one, which "sleeps" in the meantime.
         bench.store.on_append.clear()
-        job, _ = await other.load(bench.stream)
+        await other.load(bench.stream)
         takeover = StartAttempt(worker="other", takeover=True)
         record = RecordStep(
             attempt=2, step_id=bench.stream.id, name="pause", agent="a", message="", result=msgspec.Raw(b'"other"')

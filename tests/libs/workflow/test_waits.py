@@ -61,9 +61,7 @@ async def test_a_sleep_computes_its_due_time_once() -> None:
     assert await bench.attempt_once() is None
     await bench.advance(1801)
     assert (await bench.run()).status == "done"
-    assert [event.due for event in await bench.events() if isinstance(event, TimerSet)] == [
-        start + timedelta(hours=1)
-    ]
+    assert [event.due for event in await bench.events() if isinstance(event, TimerSet)] == [start + timedelta(hours=1)]
 
 
 async def test_a_signal_brings_its_data_as_the_type_asked_for() -> None:

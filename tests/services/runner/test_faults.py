@@ -58,9 +58,7 @@ async def test_a_runner_killed_in_the_middle_of_a_step_is_replaced(
         "subscription.before_ack",
     ],
 )
-async def test_a_kill_at_a_named_point_loses_nothing(
-    desk: Desk, start: StartReplica, lines: Lines, point: str
-) -> None:
+async def test_a_kill_at_a_named_point_loses_nothing(desk: Desk, start: StartReplica, lines: Lines, point: str) -> None:
     doomed = await start(FAULT_POINTS=f"{point}=kill@1").ready()
     stream = await desk.create("test")
     async with asyncio.timeout(20):
