@@ -6,7 +6,7 @@ import structlog
 
 from libs.process.lifecycle import Stopping, announce, run
 from libs.process.serving import serving
-from libs.process.settings import load
+from libs.process.settings import load_all
 from services.gateway.app import open_gateway
 from services.gateway.live import SERVER_OPTIONS, LiveSettings
 from services.gateway.settings import GatewaySettings
@@ -16,8 +16,8 @@ log = structlog.get_logger(__name__)
 
 async def main(stopping: Stopping) -> None:
     """Serve until told to stop; then turn sockets away, let open requests end, and close what was opened."""
-    settings = load(GatewaySettings)
-    async with open_gateway(settings, load(LiveSettings)) as gateway:
+    settings, live_settings = load_all(GatewaySettings, LiveSettings)
+    async with open_gateway(settings, live_settings) as gateway:
         options = {
             **SERVER_OPTIONS,
             "http": "httptools",

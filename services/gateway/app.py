@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
+
+from nats.errors import Error as NatsError
 
 from libs.events.commands import CommandLog
 from libs.events.connection import connect
@@ -57,7 +60,7 @@ async def open_gateway(
                 await each.recheck()
 
         nats = await connect(settings, name, on_reconnect=recheck, on_slow_consumer=recheck)
-        stack.push_async_callback(nats.close)
+        stack.push_async_callback(_close, nats)
         database = await stack.enter_async_context(
             open_database(settings.database_url, connections_max=settings.database_connections_max)
         )
@@ -114,6 +117,11 @@ async def open_gateway(
         )
         health.started()
         yield Gateway(app, live, health)
+
+
+async def _close(client: Client) -> None:
+    with contextlib.suppress(OSError, NatsError):  # the server may be gone before us
+        await client.close()
 
 
 async def _nats(client: Client) -> str | None:
