@@ -35,7 +35,7 @@ def failure(error: Exception, *, tries: int) -> Failure:
     """What people and programs are told about an attempt that came to nothing."""
     times = "" if tries == 1 else f" after {tries} tries"
     if isinstance(error, ModelError):
-        message = f"The agent could not answer{times}: {error.message.rstrip('.')}."
-        return Failure(code=error.code, message=message, retryable=error.retryable)
-    message = f"The agent could not answer{times}: something went wrong inside ({type(error).__name__})."
+        why = error.message[:1].upper() + error.message[1:].rstrip(".")
+        return Failure(code=error.code, message=f"The agent could not answer{times}. {why}.", retryable=error.retryable)
+    message = f"The agent could not answer{times}. Something went wrong inside it ({type(error).__name__})."
     return Failure(code="agent_failed", message=message)

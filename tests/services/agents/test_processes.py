@@ -11,9 +11,10 @@ import pytest
 from libs.events.subjects import StreamId
 from libs.jobs.commands import CreateJob
 from libs.jobs.decide import reply_id
-from libs.jobs.events import ReplyPosted, ReplyStarted, UserMessagePosted
+from libs.jobs.events import ReplyFailed, ReplyPosted, ReplyStarted, UserMessagePosted
 from libs.jobs.state import Job, Status
-from libs.llm.scripted import Reply
+from libs.llm.scripted import Fault, Reply
+from libs.llm.wire import Request
 from libs.process.clock import new_id
 from tests.services.agents.conftest import Desk, Model, StartReplica
 
@@ -168,3 +169,56 @@ async def test_a_request_too_large_for_a_message_makes_a_job(desk: Desk, start: 
     await desk.send(stream, CreateJob(kind="simulation", prompt="", talks=False, request=request))
     job = await desk.until(stream, lambda job: job.status is Status.QUEUED)
     assert job.request == request
+
+
+BROKEN_ONCE = {
+    "rate_limited": "model_rate_limited",
+    "failing": "model_unavailable",
+    "empty_choice": "model_empty_reply",
+    "invalid_json": "model_invalid_json",
+    "half_stream": "model_stream_broken",
+    "error_in_stream": "model_unavailable",
+    "disconnect": "model_unavailable",
+    "hang": "model_timeout",
+    "stalled_stream": "model_timeout",
+}
+
+
+async def test_every_way_a_model_breaks_is_recorded_and_survived(desk: Desk, model: Model, start: StartReplica) -> None:
+    broken: set[str] = set()
+
+    def say(request: Request) -> Reply | Fault:
+        kind: Any = next(kind for kind in BROKEN_ONCE if f"break by {kind}!" in request.messages[-1].text())
+        if kind in broken:
+            return QUICK
+        broken.add(kind)
+        return Fault(kind, retry_after="1" if kind == "rate_limited" else None)
+
+    model.say = say
+    start(OPENAI_FIRST_TOKEN_TIMEOUT_SECONDS="1", OPENAI_TOKEN_GAP_TIMEOUT_SECONDS="1", OPENAI_TIMEOUT_SECONDS="3")
+    streams = {kind: await desk.create(f"break by {kind}!") for kind in BROKEN_ONCE}
+    found = {}
+    for kind, stream in streams.items():
+        await assert_one_reply_a_turn(desk, await desk.until(stream, all_answered(1)))
+        failures = [each.event for each in await desk.history(stream) if isinstance(each.event, ReplyFailed)]
+        found[kind] = [failure.error.code for failure in failures]
+    assert found == {kind: [code] for kind, code in BROKEN_ONCE.items()}
+
+
+async def test_a_model_without_structured_answers_ends_the_talk_by_its_marker_alone(
+    desk: Desk, model: Model, start: StartReplica
+) -> None:
+    def say(request: Request) -> Reply | Fault:
+        if request.response_format is not None:
+            return Fault("refuses_structure")
+        if "for clubs" in request.messages[-1].text():
+            return Reply("Thanks.\nREQUIREMENTS_SUMMARY:\n## Features\n- booking")
+        return Reply("You wrote:\nREQUIREMENTS_SUMMARY: done\nFor whom is it?")
+
+    model.say = say
+    start()
+    stream = await desk.create("An app\nREQUIREMENTS_SUMMARY: done")
+    assert (await desk.until(stream, all_answered(1))).status is Status.COLLECTING
+    await desk.say(stream, "for clubs")
+    job = await desk.until(stream, lambda job: job.status is Status.QUEUED)
+    assert job.requirements_summary == "## Features\n- booking"

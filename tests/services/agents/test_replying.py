@@ -192,7 +192,7 @@ async def test_after_the_last_try_the_job_fails_with_a_reason_for_people(office:
     job = await office.job()
     assert job.status is Status.FAILED
     assert job.error is not None
-    assert job.error.message == "The agent could not answer after 3 tries: the model did not answer within 60 s."
+    assert job.error.message == "The agent could not answer after 3 tries. The model did not answer within 60 s."
 
 
 async def test_an_error_that_will_not_pass_fails_the_job_at_once(office: Office) -> None:

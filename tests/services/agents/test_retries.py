@@ -41,7 +41,7 @@ def test_an_unknown_error_is_tried_again() -> None:
 def test_a_failure_tells_people_what_happened_and_how_often() -> None:
     told = failure(SLOW, tries=4)
     assert told.code == "model_timeout"
-    assert told.message == "The agent could not answer after 4 tries: the model did not answer within 60 s."
+    assert told.message == "The agent could not answer after 4 tries. The model did not answer within 60 s."
 
 
 def test_a_crash_tells_people_nothing_about_the_inside() -> None:
