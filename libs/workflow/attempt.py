@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 import structlog
 
-from libs.events.errors import LogUnavailable
+from libs.events.errors import LogUnavailable, UnknownEvent
 from libs.events.event import Cause, Recorded
 from libs.jobs.commands import CompleteJob, FailJob, JobCommand, SuspendAttempt
 from libs.jobs.decide import FenceLost, decide
@@ -285,13 +285,21 @@ class Attempt:
         return committed.state or self.job, committed.events
 
     async def insist(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask the log until it answers: what a step did must not be forgotten because NATS restarts."""
+        """Ask the log until it answers: what a step did must not be forgotten because NATS restarts.
+
+        Where the log has an event unknown here, the attempt stops and the caller is cancelled.
+        """
         delay = _BACKOFF_SECONDS
         while True:
             try:
                 return await ask()
             except LogUnavailable as error:
                 log.warning("attempt.log_unavailable", attempt=self.number, error=str(error))
+            except UnknownEvent as error:
+                # Newer code has written to the job: this one must not touch it, and an upgraded worker will.
+                log.error("attempt.unknown_event", attempt=self.number, error=str(error))
+                self._stop(Lost())
+                raise asyncio.CancelledError from None
             await asyncio.sleep(random.uniform(delay / 2, delay))  # noqa: S311
             delay = min(delay * 2, _BACKOFF_SECONDS_MAX)
 

@@ -37,7 +37,6 @@ class Shard:
 
 def workflow(kind: str) -> Callable[[W], W]:
     """Register an async function of a `JobContext` as what does jobs of this kind. It returns an `App`, or any JSON value."""
-
     _check_name(kind)
 
     def register(fn: W) -> W:
@@ -55,7 +54,6 @@ def shard(name: str, *, retry: Retry | None = None, timeout_seconds: float | Non
     It may run twice where a worker dies; the first stored result counts. A plain (not async) function runs in a thread:
     let it release the interpreter's lock (numba, numpy) where it computes for long.
     """
-
     _check_name(name)
 
     def register(fn: F) -> F:

@@ -21,7 +21,9 @@ class RunnerSettings(Settings, kw_only=True, frozen=True):
     health_host: str = "127.0.0.1"
     health_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
     orchestrators: dict[str, str] = {}
-    """`kind=package.module:callable`, separated by commas; `build` is the executive discussion unless named here."""
+    """`kind=package.module:callable`, separated by commas; `build` is the executive discussion unless named here.
+
+    The modules are imported from the environment's packages and `PYTHONPATH`."""
     slots: Count = 50
     """Jobs run at once by this process; a waiting job takes none."""
     shard_slots: Count = msgspec.field(default_factory=lambda: os.cpu_count() or 1)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from libs.events.errors import UnknownEvent
 from libs.events.event import START, NewEvent, Position, Recorded
 from libs.events.memory import MemoryStore
 from libs.events.repository import Repository
@@ -347,3 +348,31 @@ async def test_a_signal_between_two_waits_makes_the_attempt_go_on() -> None:
     if isinstance(outcome, Suspended):
         await bench.attempt_once()
     assert bytes((await bench.job()).result) == b"7"
+
+
+async def test_a_worker_that_meets_an_event_from_the_future_leaves_the_job_alone() -> None:
+    reached, go = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> str:
+        reached.set()
+        await go.wait()
+        return "done"
+
+    async def flow(job: JobContext) -> None:
+        try:
+            await job.step("slow", slow)
+        except Exception:
+            await job.step("other", slow)
+
+    bench = Workbench(flow)
+    running = asyncio.create_task(bench.attempt_once())
+    await reached.wait()
+    before = len(await bench.events())
+
+    async def unreadable(*_: Any, **__: Any) -> Any:
+        raise UnknownEvent("job_teleported", 1)
+
+    bench.store.append = unreadable  # type: ignore[method-assign]
+    go.set()
+    assert await asyncio.wait_for(running, 5) == Lost()
+    assert len(await bench.events()) == before

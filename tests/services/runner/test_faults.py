@@ -207,3 +207,18 @@ async def test_a_silent_crash_loop_ends_with_a_reason(desk: Desk, start: StartRe
     assert job.error is not None
     assert job.error.code == "no_progress"
     assert len([e for e in await desk.history(stream) if isinstance(e.event, JobStarted)]) == 3
+
+
+async def test_many_jobs_survive_runners_killed_at_random(desk: Desk, start: StartReplica, lines: Lines) -> None:
+    replicas = [await start().ready(), await start().ready()]
+    streams = [await desk.create("slow", request=0.05) for _ in range(60)]
+    seen: Counter[str] = Counter()
+    for round_number in range(3):
+        await desk.until(streams[0], lambda _, n=round_number: len(lines()) > 60 * n)
+        replicas.pop(0).child.send(signal.SIGKILL)
+        replicas.append(await start().ready())
+    for stream in streams:
+        job = await desk.done(stream, seconds=60)
+        await assert_each_step_once(desk, job)
+        seen[str(job.attempts)] += 1
+    assert seen["1"] < 60  # some were really cut off
