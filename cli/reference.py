@@ -103,6 +103,8 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
     value: Any = field.default
     if value is msgspec.NODEFAULT:
         value = None if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        if isinstance(value, int):
+            return "of the machine"  # the page must be the same everywhere
     if field.required:
         return "required"
     match value:
@@ -143,7 +145,7 @@ def _nats() -> Iterator[str]:
     for stream, consumers in topology.topology().items():
         subjects = ", ".join(f"`{subject}`" for subject in stream.subjects)
         names = ", ".join(f"`{consumer.durable_name}`" for consumer in consumers)
-        yield f"| `{stream.name}` | {subjects} | {stream.description} | {names} |\n"
+        yield f"| `{stream.name}` | {subjects} | {stream.description.replace('<', '&lt;')} | {names} |\n"
     yield "\n## Users\n\nWhat a user is not given here, the server denies.\n"
     for user in accounts.USERS.values():
         yield f"\n### {user.name}\n\nReplies come to `{user.inbox_prefix}.>`.\n\n"

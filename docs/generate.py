@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from docs.generating import contracts, http, operations, settings
+from cli import reference
+from docs.generating import contracts, http, operations
 
 __all__ = ["REFERENCE", "outdated", "pages"]
 
@@ -16,14 +17,13 @@ REFERENCE = Path(__file__).resolve().parent / "reference"
 def pages() -> dict[str, str]:
     """Every generated file below docs/reference with its text."""
     return {
-        "settings.md": settings.page(),
+        **dict(reference.pages()),  # settings.md, nats.md, metrics.md: also written by `jobstream reference`
         "events.md": contracts.events_page(),
         "commands.md": contracts.commands_page(),
         "frames.md": contracts.frames_page(),
         "errors.md": contracts.errors_page(),
         "http.md": http.page(),
-        "nats.md": operations.nats_page(),
-        "metrics.md": operations.metrics_page(),
+        "messages.md": operations.messages_page(),
         "command-line.md": operations.command_line_page(),
         "fault-points.md": operations.fault_points_page(),
         "read-models.md": operations.read_models_page(),

@@ -37,7 +37,7 @@ _HEADS = ("Field", "Type", "Default", "Meaning")
 
 _EVENTS = """\
 Everything that can be true of a job. An event is a message on `evt.<owner>.<job>.<type>` in the stream EVENTS; its payload is the JSON object
-below, its place and cause are in [headers](nats.md#headers). A job's events are numbered 1, 2, 3, ... without gaps: its version.
+below, its place and cause are in [headers](messages.md#headers). A job's events are numbered 1, 2, 3, ... without gaps: its version.
 
 The same as JSON Schema: [schemas/events-and-commands.schema.json](schemas/events-and-commands.schema.json); as AsyncAPI 3:
 [schemas/nats.asyncapi.json](schemas/nats.asyncapi.json). Payloads above 64 KiB are objects in ARTIFACTS, named by the header `Payload-Object`.

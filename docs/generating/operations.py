@@ -1,27 +1,30 @@
-"""What operators look at: streams and users, metrics, the command line, fault points, tables."""
+"""What operators look at: messages, the command line, fault points, tables."""
 
 from __future__ import annotations
 
 import ast
-import importlib
-import pkgutil
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from docs.generating.markdown import code, page, table
-from infra.nats.accounts import USERS
-from infra.nats.topology import Stream, topology
+from infra.nats.topology import topology
 from libs.jobs import schemas
-from libs.process import metrics
+from services.runner.fault_points import FAULT_POINTS
 
-__all__ = ["command_line_page", "fault_points_page", "metrics_page", "nats_page", "read_models_page"]
+__all__ = [
+    "BEYOND_CLASSES",
+    "command_line_page",
+    "fault_points_page",
+    "messages_page",
+    "read_beyond_classes",
+    "read_models_page",
+]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _WIDTH = 100
-_METRIC = ("Metric", "Type", "Labels", "Meaning")
+_SOURCES = ("libs", "services", "cli")
 
 _CORE = (
     ("live.<owner>.<job>.<type>", "EVENTS republishes here what it has stored: the same payload and headers"),
@@ -29,59 +32,37 @@ _CORE = (
     ("outcome.<gateway>", "what became of a command, for the gateway that sent it; a courtesy, the log is the truth"),
     ("worker.<worker>", 'a worker answers whether it holds an attempt: `{"job","attempt"}` -> `{"holds"}`'),
 )
-_PREFIXES = {
-    "libs.process": "every service",
-    "libs.events": "every service that uses the log",
-    "libs.jobs": "agents, runner",
-    "libs.llm": "agents, runner",
-    "libs.workflow": "runner",
-    "services.gateway": "gateway",
-    "services.agents": "agents",
-    "services.runner": "runner",
-    "services.projector": "projector",
+BEYOND_CLASSES: dict[str, str] = {
+    "LOG_LEVEL": "`debug`, `info`, `warning` or `error`; every process. Default `info`.",
+    "FAULT_POINTS": "Arms [fault points](fault-points.md): `name=action@n`, comma-separated. For tests and chaos runs.",
+    "RUNTIME_FILE": "Where a service writes its pid and addresses; set by the supervisor.",
+    "JOBSTREAM_PARENT_WATCH": "Ends a process together with the one that started it; set by the supervisor.",
+    "JOBSTREAM_URL": "The gateway that the command line talks to. Default: the one last signed in to, else `http://127.0.0.1:8080`.",
+    "XDG_CONFIG_HOME": "Below it the command line keeps its session (`jobstream/session.json`). Default `~/.config`.",
+    "JOBSTREAM_PYTHON": "The Python that the `jobstream` script makes `.venv` with.",
+    "<SERVICE>_NATS_USER, _PASSWORD, _CREDS": "With `up` and an outside NATS: the credentials of that one service, "
+    "as `GATEWAY_NATS_USER`.",
 }
 
 
-def nats_page() -> str:
-    """docs/reference/nats.md"""
-    found = topology()
-    streams = ((code(s.name), code(", ".join(s.subjects)), s.description, _options(s)) for s in found)
+def messages_page() -> str:
+    """docs/reference/messages.md"""
     consumers = (
         (code(f"{stream.name}/{each.durable_name}"), each.description, ", ".join(code(f) for f in each.filter_subjects))
-        for stream, each in ((stream, each) for stream, consumers in found.items() for each in consumers)
+        for stream, each in ((stream, each) for stream, consumers in topology().items() for each in consumers)
     )
-    blocks = [
-        "Everything here is data in `infra/nats/topology.py` and `infra/nats/accounts.py`, applied at every start, and exported to "
-        "`infra/nats/streams/*.json` for `nats stream add --config` and `nats consumer add --config`. `<owner>` and `<job>` are canonical UUIDs.",
-        "## Streams",
-        table(("Stream", "Subjects", "Holds", "Options"), streams),
-        "## Consumers",
-        "Durable, pull, explicit acknowledgement, as many deliveries as it takes. A message stays with a silent worker for `LEASE_SECONDS`.",
+    return page(
+        "Messages on NATS",
+        "Streams and rights are in [NATS](nats.md), payloads in [Events](events.md) and [Commands](commands.md). `<owner>` and `<job>` are UUIDs in "
+        "their canonical form.",
+        "## Durable consumers",
+        "Pull, explicit acknowledgement, as many deliveries as it takes. A message stays with a silent worker for `LEASE_SECONDS`.",
         table(("Consumer", "For", "Filters"), consumers),
-        "## Core subjects",
+        "## Subjects that are never stored",
         table(("Subject", "Carries"), ((code(subject), what) for subject, what in _CORE)),
         "## Headers",
         table(("Header", "Meaning"), _headers()),
-        "## Users",
-        "One for each service, with the rights it uses. `operator` is for people with NATS tools, `admin` for applying the streams. "
-        "Replies go below `_INBOX_<user>`, where nobody else may listen.",
-    ]
-    for user in USERS.values():
-        blocks.append(f"### {user.name}")
-        publish, subscribe = ", ".join(map(code, user.publish)), ", ".join(map(code, user.subscribe))
-        blocks.append(f"Publishes to {publish}.\n\nSubscribes to {subscribe}.")
-    return page("NATS", *blocks)
-
-
-def _options(stream: Stream) -> str:
-    told = [f"retention {stream.retention}"]
-    told += ["atomic batches"] * stream.allow_atomic + ["schedules"] * stream.allow_msg_schedules
-    told += ["single messages cannot be deleted"] * stream.deny_delete
-    told += [f"at most {stream.max_msgs_per_subject} a subject"] * (stream.max_msgs_per_subject > 0)
-    told += [f"at most {stream.max_age // 3_600_000_000_000} hours old"] * (stream.max_age > 0)
-    if stream.republish:
-        told.append(f"republishes `{stream.republish.src}` to `{stream.republish.dest}`")
-    return "; ".join(told)
+    )
 
 
 def _headers() -> Iterator[tuple[str, str]]:
@@ -102,43 +83,6 @@ def _headers() -> Iterator[tuple[str, str]]:
     yield code("Outcome-To"), "on commands: the gateway that waits for the outcome"
 
 
-def metrics_page() -> str:
-    """docs/reference/metrics.md"""
-    blocks = [
-        "Served at `/metrics` of every process, in Prometheus' text format. Names are `jobstream_<what>_<unit>`; labels are bounded sets, never "
-        "an id. Counters end in `_total`; a histogram also has `_bucket`, `_count` and `_sum`. The process and Python metrics of "
-        "`prometheus_client` are there as well. Alerts that use them: [`infra/prometheus/alerts.yaml`](../../infra/prometheus/alerts.yaml)."
-    ]
-    for prefix in _PREFIXES:
-        _import_all(prefix)
-    declared = {prefix: _source(prefix) for prefix in _PREFIXES}
-    found: dict[str, list[tuple[str, str, str, str]]] = {prefix: [] for prefix in _PREFIXES}
-    for collector, names in dict(metrics.registry._collector_to_names).items():
-        name = getattr(collector, "_name", "")
-        place = next((prefix for prefix, text in declared.items() if re.search(rf'"{name}(_total)?"', text)), None)
-        if name and place is not None:
-            shown = f"{name}_total" if f"{name}_total" in names else name
-            labels = ", ".join(code(label) for label in getattr(collector, "_labelnames", ()))
-            found[place].append((code(shown), collector._type, labels, collector._documentation))
-    for prefix, rows in found.items():
-        if rows:
-            blocks += [f"## {prefix}: {_PREFIXES[prefix]}", table(_METRIC, sorted(rows))]
-    return page("Metrics", *blocks)
-
-
-def _import_all(prefix: str) -> None:
-    package = importlib.import_module(prefix)
-    for module in pkgutil.walk_packages(package.__path__, f"{prefix}."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-
-
-def _source(prefix: str) -> str:
-    """Everything that stands in a package's modules: where a metric's name stands is where it is declared."""
-    folder = _ROOT.joinpath(*prefix.split("."))
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py")))
-
-
 def command_line_page() -> str:
     """docs/reference/command-line.md"""
     from cli.__main__ import main
@@ -157,7 +101,28 @@ def command_line_page() -> str:
             blocks += ["## test", "`jobstream test [ARGUMENTS]`: " + (command.help or "")]
         else:
             blocks += [f"## {name}", _help(command, f"jobstream {name}")]
+    blocks += ["## Variables", "Those that are no [settings](settings.md) of a service.", _variables()]
     return page("Command line", *blocks)
+
+
+def _variables() -> str:
+    return table(("Name", "Meaning"), ((code(name), meaning) for name, meaning in BEYOND_CLASSES.items()))
+
+
+def read_beyond_classes() -> set[str]:
+    """The variables that the code reads from `os.environ` by name."""
+    return {name for folder in _SOURCES for path in (_ROOT / folder).rglob("*.py") for name in _environ_names(path)}
+
+
+def _environ_names(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(args=[ast.Constant(value=str(name)), *_]) if ast.unparse(node.func) == "os.environ.get":
+                yield name
+            case ast.Subscript(slice=ast.Constant(value=str(name))) if ast.unparse(node.value) == "os.environ":
+                yield name
+            case _:
+                pass
 
 
 def _help(command: click.Command, name: str) -> str:
@@ -173,13 +138,16 @@ def fault_points_page() -> str:
         for path in (_ROOT / folder).rglob("*.py")
         for point, function in _points(path)
     )
-    rows = ((code(point), f"[`{path}`](../../{path})", code(function)) for point, path, function in found)
+    rows = (
+        (code(point), FAULT_POINTS.get(point, ""), f"[`{path}`](../../{path})", code(function))
+        for point, path, function in found
+    )
     return page(
         "Fault points",
         'Places where a crash hurts most. A process armed with `FAULT_POINTS="append.before_ack=kill@3"` kills itself (`kill`), raises (`raise`) or '
         "stops for ever (`hang`) when it reaches the point for the third time; without `@n`, the first time. Unarmed, a point costs nothing worth "
         "naming.",
-        table(("Point", "File", "Function"), rows),
+        table(("Point", "What is the case there", "File", "Function"), rows),
     )
 
 
