@@ -35,6 +35,7 @@ JSON = st.recursive(
 RAW = JSON.map(lambda value: msgspec.Raw(msgspec.json.encode(value)))
 
 st.register_type_strategy(msgspec.Raw, RAW)
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 st.register_type_strategy(str, st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
 
 
