@@ -96,6 +96,9 @@ class Leader:
         parked = {stream: reason for stream, (_, reason) in (await tables.parked()).items()}
         projection = Projection(tables, place, self._fetch, parked)
         try:
+            await reader.open()
+            self._health.restore("database")
+            self._health.restore("halted")
             await self._retry_parked(projection)
             gauges.leading.set(1)
             log.info("projector.leading", position=place.sequence, generation=str(place.generation))

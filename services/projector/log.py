@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,7 +26,7 @@ from services.projector.entry import Entry
 if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
 
-__all__ = ["LogClient", "LogReader", "LogState", "PositionBeyondEnd", "log_state"]
+__all__ = ["LogClient", "LogReader", "LogState", "PositionBeyondEnd", "log_state", "next_sequence"]
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +34,7 @@ STREAM = "EVENTS"
 _HEARTBEAT_SECONDS = 2.0
 _QUEUED_MAX = 20_000
 _STATUS = b"NATS/1.0 "
+_NO_MESSAGE = 10037
 Take = Callable[[bytes, bytes, bytes, bytes | None], None]
 
 
@@ -80,6 +83,21 @@ async def log_state(client: Client, stream: str = STREAM) -> LogState:
     return LogState(answer["created"], answer["state"]["first_seq"], answer["state"]["last_seq"])
 
 
+async def next_sequence(client: Client, after: int, stream: str = STREAM) -> int | None:
+    """The sequence of the first message after one, asked of the stream's leader; None where there is none. Raises `LogUnavailable`."""
+    payload = msgspec.json.encode({"seq": after + 1, "next_by_subj": ">"})
+    try:
+        reply = await client.request(f"$JS.API.STREAM.MSG.GET.{stream}", payload, timeout=5)
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        raise wire.unavailable("looking for the next event", error) from error
+    answer = msgspec.json.decode(reply.data)
+    if (problem := answer.get("error")) is None:
+        return int(answer["message"]["seq"])
+    if problem.get("err_code") == _NO_MESSAGE:
+        return None
+    raise LogUnavailable(f"looking for the next event: {problem.get('description')}")
+
+
 async def _request(client: Client, subject: str, payload: dict[str, Any]) -> dict[str, Any]:
     try:
         reply = await client.request(subject, msgspec.json.encode(payload), timeout=5)
@@ -107,29 +125,35 @@ class LogReader:
         self._flow_reply: str | None = None
         self._answers: set[asyncio.Task[None]] = set()
 
-    async def next(self, limit: int, *, wait: bool = True) -> list[Entry]:
-        """The next entries, at most `limit`, waiting for as long as there are none; without `wait`, none means that the log ends here.
+    async def open(self) -> None:
+        """Begin, where `next` would do so. Raises `PositionBeyondEnd` as it does, and `LogUnavailable`."""
+        if self._broken is not None:
+            await self._begin()
+
+    async def next(self, limit: int, *, patience_seconds: float = math.inf) -> list[Entry]:
+        """The next entries, at most `limit`; waits for the first of them, and gives none when patience ran out.
 
         Raises `PositionBeyondEnd` where the log is not, or no longer, the one that was begun with.
         """
         pause = 0.1
+        until = time.monotonic() + patience_seconds
         while not self._entries:
-            if self._broken is not None:
-                try:
-                    await self._begin()
-                    pause = 0.1
-                except (LogUnavailable, nats.errors.Error, OSError) as error:
-                    log.warning("log.unavailable", error=str(error))
-                    await asyncio.sleep(random.uniform(0.5, 1) * pause)  # noqa: S311
-                    pause = min(2.0, pause * 2)
-                    continue
-            if self.pending == 0 and not wait:
-                return []
-            self._arrived.clear()
             try:
-                async with asyncio.timeout(2.5 * _HEARTBEAT_SECONDS):
+                await self.open()
+                pause = 0.1
+            except (LogUnavailable, nats.errors.Error, OSError) as error:
+                log.warning("log.unavailable", error=str(error))
+                await asyncio.sleep(random.uniform(0.5, 1) * pause)  # noqa: S311
+                pause = min(2.0, pause * 2)
+                continue
+            self._arrived.clear()
+            left = until - time.monotonic()
+            try:
+                async with asyncio.timeout(min(left, 2.5 * _HEARTBEAT_SECONDS)):
                     await self._arrived.wait()
             except TimeoutError:
+                if left < 2.5 * _HEARTBEAT_SECONDS:
+                    return []
                 self.restart("no heartbeat")
         taken = self._entries[:limit]
         del self._entries[:limit]

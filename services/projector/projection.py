@@ -44,6 +44,10 @@ class Projection:
                 await self._fetch_payload(entry)
         await self._commit(entries)
 
+    async def skip_to(self, sequence: int) -> None:
+        """Move on where the log holds nothing up to there any more. Raises `PositionMoved`."""
+        self.place = await self.tables.commit(Draft({}, ()), self.place, sequence)
+
     async def retry(self, entries: Sequence[Entry]) -> bool:
         """Apply a parked job's held-back entries, all up to `place`; answer whether the job is free again."""
         stream = entries[0].stream

@@ -17,7 +17,7 @@ import structlog
 from prometheus_client import Gauge
 
 from libs.process import metrics
-from services.projector.log import LogClient, LogReader, log_state
+from services.projector.log import LogClient, LogReader, log_state, next_sequence
 from services.projector.model import JOB_EVENTS, JOBS, MODEL_VERSION, TABLES
 from services.projector.projection import FetchPayload, Projection
 from services.projector.tables import Connection, Place, Tables, connect
@@ -33,6 +33,7 @@ _progress = Gauge(
 BATCH_MAX = 4_000
 _CLOSE = 2_000  # events behind the live tables at which it is worth locking them
 _LOCK_SECONDS = 2
+_PATIENCE_SECONDS = 1.0  # for an event that should be there, before asking whether it was erased
 _DROP_TRIES = 60
 _SHOWN = 5
 
@@ -122,10 +123,14 @@ class _Rebuild:
     async def run(self, *, verify: bool) -> Differences | None:
         await self._clean_up()
         state = await log_state(self._client)
-        place = await self._tables.create(state.incarnation)
         serving = await self._serving.place()
+        if serving is not None and serving.model_version > MODEL_VERSION:
+            raise RebuildError(
+                f"the live tables are of version {serving.model_version}, this release makes {MODEL_VERSION}"
+            )
         if verify and (serving is None or serving.model_version != MODEL_VERSION):
             raise RebuildError("there are no live tables of this version to compare with")
+        place = await self._tables.create(state.incarnation)
         projection = Projection(self._tables, place, self._fetch)
         reader = LogReader(self._client, after=0, incarnation=state.incarnation)
         try:
@@ -147,13 +152,14 @@ class _Rebuild:
     async def _fill(self, projection: Projection, reader: LogReader, end: int) -> None:
         shown = 0.0
         while projection.place.sequence < end:
-            entries = await reader.next(BATCH_MAX, wait=False)
+            entries = await reader.next(BATCH_MAX, patience_seconds=_PATIENCE_SECONDS)
             if entries and entries[-1].sequence > end:
                 reader.give_back([entry for entry in entries if entry.sequence > end])
                 entries = [entry for entry in entries if entry.sequence <= end]
-            if not entries:
-                break  # what stood last in the log was erased
-            await projection.apply(entries)
+            if entries:
+                await projection.apply(entries)
+            elif (await next_sequence(self._client, projection.place.sequence) or end + 1) > end:
+                await projection.skip_to(end)  # what stood there was erased
             _progress.set(projection.place.sequence / end)
             if time.monotonic() - shown > 1:
                 shown = time.monotonic()
@@ -170,6 +176,7 @@ class _Rebuild:
 
     async def _finish(self, projection: Projection, reader: LogReader, *, verify: bool) -> Differences | None:
         """Catch up, lock the live position, apply the rest, compare where wanted, change the names."""
+        compared = False
         while True:
             serving = await self._serving.place()
             target = await self._target(serving, projection.place)
@@ -188,11 +195,15 @@ class _Rebuild:
                     serving = await self._serving.place()
                 target = await self._target(serving, projection.place)
                 await self._fill(projection, reader, target)
-                if verify:
+                if verify and not compared:
+                    await self._tables.connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+                    await transaction.rollback()  # the live projector goes on, the moment is held on to
                     found = await self._compare(projection.place, serving)
+                    await self._tables.connection.execute("COMMIT")
                     if found:
-                        await transaction.rollback()
                         return found
+                    compared = True
+                    continue
                 await self._swap(had_live=serving is not None)
                 await transaction.commit()
             except asyncpg.LockNotAvailableError:
@@ -225,7 +236,7 @@ class _Rebuild:
         counts: dict[str, int] = {}
         examples: list[str] = []
         for table in (JOBS, JOB_EVENTS, *TABLES.values()):
-            rows = await self._live.fetch(
+            rows = await self._tables.connection.fetch(
                 f"""
                 WITH live AS (SELECT t::text AS row FROM "{self._schema}"."{table.name}" t),
                      built AS (SELECT t::text AS row FROM "{self._new}"."{table.name}" t),

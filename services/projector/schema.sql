@@ -3,6 +3,7 @@
 -- JSON is `json`, not `jsonb`: the text is kept exactly as it stands in the log, which may hold what jsonb refuses (\u0000).
 
 -- How far this generation has got: one row, moved by compare-and-set in the transaction that writes the rows.
+-- Every release reads this table of every other one: its columns stay as they are.
 CREATE TABLE position (
     singleton     boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
     generation    uuid        NOT NULL,            -- this filling of the tables: a rebuild makes another

@@ -112,8 +112,6 @@ async def _take_turns(leader: Leader, settings: ProjectorSettings, health: Healt
             connection = await connect_database(settings.database_url.reveal(), name="jobstream-projector")
             try:
                 await leader.await_turn(connection)
-                health.restore("database")
-                health.restore("halted")
                 await leader.lead(connection)
             finally:
                 connection.terminate()
