@@ -93,12 +93,13 @@ async def test_told_to_stop_it_turns_sockets_away_and_ends_well(gateway: Service
         url = str(http.base_url).replace("http", "ws", 1)
         headers = {"Authorization": http.headers["Authorization"]}
         async with websockets.connect(f"{url}/ws/jobs/{job_id}/", additional_headers=headers) as socket:
-            assert gateway.child is not None
-            os.kill(gateway.child.pid, signal.SIGTERM)
             kinds = []
             with contextlib.suppress(websockets.ConnectionClosed):
                 while True:
                     kinds.append(msgspec.json.decode(await socket.recv())["kind"])
+                    if kinds[-1] == "live":
+                        assert gateway.child is not None
+                        os.kill(gateway.child.pid, signal.SIGTERM)
             assert kinds[-1] == "closing"
             assert socket.close_code in (1012, 4001)
     assert await exit_status(gateway) == 0
