@@ -112,7 +112,7 @@ async def run(
         listen("WAKEUPS", replier, _HINTS)
         async with asyncio.TaskGroup() as group:
             for subscription in subscriptions:
-                group.create_task(subscription.run(stopping))
+                group.create_task(subscription.run(stopping, drain_seconds=settings.drain_seconds))
             health.started()
             log.info("agents.started", worker=worker, slots=settings.slots, offline_model=model_settings.offline)
             await stopping.wait()

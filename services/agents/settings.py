@@ -21,6 +21,8 @@ class AgentsSettings(Settings, kw_only=True, frozen=True):
     health_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
     slots: Count = 100
     """Replies written at once by this process."""
+    drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=10)] = 10.0
+    """What replies being written get to end when the process is told to stop; then another replica writes them."""
     conversation_rounds_max: Count = 8
     """The user turn at which the agent must sum up."""
     model_tries_max: Count = 5

@@ -222,3 +222,20 @@ async def test_a_model_without_structured_answers_ends_the_talk_by_its_marker_al
     await desk.say(stream, "for clubs")
     job = await desk.until(stream, lambda job: job.status is Status.QUEUED)
     assert job.requirements_summary == "## Features\n- booking"
+
+
+async def test_a_reply_that_a_stopping_replica_cannot_end_is_handed_over(
+    desk: Desk, model: Model, start: StartReplica
+) -> None:
+    model.say = lambda _: SLOW
+    leaving = start(DRAIN_SECONDS="0.2")
+    await leaving.ready()
+    stream = await desk.create()
+    await spoken(desk, 1)
+    model.say = lambda _: QUICK
+    await start().ready()
+    leaving.child.send(signal.SIGTERM)
+    job = await desk.until(stream, all_answered(1))
+    await assert_one_reply_a_turn(desk, job)
+    assert await asyncio.to_thread(leaving.child.wait, 5)
+    assert leaving.child.exit_status() == 0
