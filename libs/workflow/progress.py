@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from libs.jobs.commands import ReportProgress
+from libs.workflow.errors import Misuse
 from libs.workflow.results import encode
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ _MESSAGE_CHARACTERS_MAX = 1000
 
 async def report(attempt: Attempt, name: str, done: float, total: float | None, message: str, data: Any) -> None:
     """Store how far something has come, unless that is too fine a step from what is stored: the number of reports is bounded."""
+    if not math.isfinite(done) or (total is not None and not math.isfinite(total)):
+        raise Misuse(f"the progress {name!r} needs finite numbers, not {done} of {total}: JSON has no others")
     before = attempt.job.progress.get(name)
     if before is not None:
         finished = total is not None and done >= total and before.done < total

@@ -276,6 +276,15 @@ async def test_progress_is_bounded_however_often_it_is_told() -> None:
     assert job.progress["unknown-total"].reports <= 100
 
 
+async def test_progress_that_json_cannot_hold_is_refused() -> None:
+    async def flow(job: JobContext) -> None:
+        await job.progress(float("inf"), 10)
+
+    job = await Workbench(flow).run()
+    assert job.error is not None
+    assert "finite numbers" in job.error.message
+
+
 async def test_an_artifact_is_stored_once_and_named_by_its_digest() -> None:
     async def flow(job: JobContext) -> None:
         await job.artifact("report.md", "# Hello", "text/markdown")
