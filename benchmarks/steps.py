@@ -3,7 +3,7 @@
     python -m benchmarks.steps [--workflows 400] [--sync always] [--rival]
 
 One JSON line a figure. `raw_singles` are guardless JetStream publishes of the same size, one after another and side by
-side. `--rival` also runs DBOS on SQLite, where it is installed (the extra `bench`).
+side. `--rival` also runs DBOS on Postgres, where it is installed (the extra `bench`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from uuid import uuid4
 
 from benchmarks.figures import figure
 from infra.embedded.nats import EmbeddedNats
+from infra.embedded.postgres import EmbeddedPostgres
 from infra.nats import topology
 from libs.events import wire
 from libs.events.connection import connect
@@ -113,16 +113,16 @@ async def measure(options: argparse.Namespace, server: EmbeddedNats) -> None:
 
 
 def rival(options: argparse.Namespace, folder: Path) -> None:
+    """DBOS on an embedded Postgres with its defaults, which fsync each commit."""
     try:
         from dbos import DBOS, DBOSConfig  # type: ignore[import-not-found]
     except ImportError:
         sys.stderr.write("DBOS is not installed: the extra 'bench' brings it\n")
         return
-    config: Any = DBOSConfig(
-        name="bench",
-        system_database_url=os.environ.get("BENCH_POSTGRES_URL", f"sqlite:///{folder}/dbos.sqlite"),
-        run_admin_server=False,
-    )
+    postgres = EmbeddedPostgres(folder / "postgres")
+    postgres.start()
+    url = postgres.superuser_url()
+    config: Any = DBOSConfig(name="bench", system_database_url=url, run_admin_server=False, log_level="ERROR")
     DBOS(config=config)
 
     @DBOS.step()  # type: ignore[untyped-decorator]
@@ -135,16 +135,18 @@ def rival(options: argparse.Namespace, folder: Path) -> None:
             await step(number)
         return STEPS
 
-    DBOS.launch()
-
     async def run(_number: int) -> None:
         await twenty()
 
-    for concurrency in CONCURRENCIES[:2]:
-        count = max(4, options.workflows // 40)
-        seconds = asyncio.run(side_by_side(concurrency, count, run))
-        figure("steps_dbos", count * STEPS / seconds, "steps/s", at_once=concurrency, workflows=count)
-    DBOS.destroy()
+    try:
+        DBOS.launch()
+        for concurrency in CONCURRENCIES[:2]:
+            count = max(2 * concurrency, options.workflows // 16)
+            seconds = asyncio.run(side_by_side(concurrency, count, run))
+            figure("steps_dbos", count * STEPS / seconds, "steps/s", at_once=concurrency, workflows=count)
+        DBOS.destroy()
+    finally:
+        postgres.kill()
 
 
 def main() -> None:
