@@ -166,3 +166,19 @@ async def test_a_rebuild_accepts_a_log_that_lost_its_end(world: World) -> None:
     await rebuilt(world)
     assert await world.position() == await world.head()
     assert await world.dump() == rows
+
+
+async def test_a_log_whose_last_events_were_erased_is_rebuilt_to_its_end(world: World) -> None:
+    await filled(world, jobs=2)
+    last = await world.value("SELECT id FROM read.jobs ORDER BY sequence DESC LIMIT 1")
+    await world.admin.jetstream().purge_stream("EVENTS", subject=f"evt.*.{last}.>")
+    await rebuilt(world)
+    assert await world.position() == await world.head()
+    assert await world.value("SELECT count(*) FROM read.jobs") == 1
+
+
+async def test_tables_of_a_newer_release_are_not_replaced(world: World) -> None:
+    await filled(world, jobs=1)
+    await world.tables.execute("UPDATE read.position SET model_version = model_version + 1")
+    with pytest.raises(RebuildError, match="version"):
+        await rebuilt(world)
