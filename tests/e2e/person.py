@@ -35,7 +35,9 @@ class Person:
     async def register(self) -> None:
         email = f"person-{secrets.token_hex(6)}@example.com"
         body = {"email": email, "password": secrets.token_urlsafe(16), "name": "Person"}
-        answer = await self.http.post("/api/auth/register/", json=body)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (answer := await self.http.post("/api/auth/register/", json=body)).status_code == 503:
+                await asyncio.sleep(0.2)  # as the answer asks: Postgres was just started again
         assert answer.status_code == 201, answer.text
         self.token = answer.json()["access"]
         self.http.headers["Authorization"] = f"Bearer {self.token}"

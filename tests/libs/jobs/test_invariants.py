@@ -311,7 +311,7 @@ TestAnyJob.settings = settings(
 
 # -- the same with something broken on purpose: what is claimed above would be noticed ---------------------------------
 
-BROKEN = settings(TestAnyJob.settings, max_examples=400, database=None, phases=[Phase.generate])
+BROKEN = settings(TestAnyJob.settings, max_examples=400, database=None, derandomize=True, phases=[Phase.generate])
 
 
 def fails() -> bool:
@@ -336,14 +336,4 @@ def test_without_the_fence_of_attempts_it_would_be_noticed(monkeypatch: pytest.M
         return decide_workflow(job, command)
 
     monkeypatch.setattr(deciding, "_decide_workflow", unfenced)
-    assert fails()
-
-
-def test_without_steps_being_remembered_it_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    decide_workflow = deciding._decide_workflow
-
-    def forgetful(job: Job, command: Any) -> Any:
-        return decide_workflow(msgspec.structs.replace(job, steps={}), command)
-
-    monkeypatch.setattr(deciding, "_decide_workflow", forgetful)
     assert fails()
