@@ -1,0 +1,40 @@
+"""Print, as shell exports, how one user of a running `./jobstream up` connects to its servers.
+
+    eval "$(.venv/bin/python docs/how-to/connections.py operator .jobstream)"
+
+The first argument is a user of NATS (`operator`, `admin`, or a service); with `gateway`, `projector` or `admin` the database's URL is printed,
+too. The second is the data folder. Reads secrets: only who owns the folder can.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def exports(user: str, data: Path) -> Iterator[tuple[str, str]]:
+    """Names and values."""
+    secrets = json.loads((data / "secrets.json").read_text())
+    port = re.search(r"^port: (\d+)", (data / "nats" / "nats.conf").read_text(), re.MULTILINE)
+    if port is None or user not in secrets["nats"]:
+        raise SystemExit(f"no user {user!r}; there are: {', '.join(secrets['nats'])}")
+    yield "NATS_URL", f"nats://127.0.0.1:{port[1]}"
+    yield "NATS_USER", user
+    yield "NATS_PASSWORD", secrets["nats"][user]
+    password = secrets["postgres"].get(f"jobstream_{user}")
+    if password is not None:
+        moved = data / "postgres" / "location"
+        folder = Path(moved.read_text().strip()) if moved.exists() else data / "postgres"
+        lines = (folder / "cluster" / "postmaster.pid").read_text().splitlines()
+        yield "DATABASE_URL", f"postgresql://jobstream_{user}:{password}@127.0.0.1:{lines[3]}/jobstream"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        raise SystemExit(__doc__)
+    for name, value in exports(sys.argv[1], Path(sys.argv[2])):
+        print(f"export {name}={shlex.quote(value)}")
