@@ -11,7 +11,7 @@ import httpx2
 
 from benchmarks.figures import figure, report_latency
 from benchmarks.people import Person, Watch, register
-from benchmarks.stack import model_server, stack
+from benchmarks.stack import KINDS, model_server, stack
 
 _QUIET = {"LOG_LEVEL": "warning", "USER_REQUESTS_PER_SECOND": "100000"}
 
@@ -56,15 +56,22 @@ async def _measure(jobs: int, at_once: int, agents: int, runners: int) -> None:
                     replies.extend(watch.reply_seconds)
                     deltas += watch.deltas
 
+            used = {kind: running.cpu_seconds(kind) for kind in KINDS}
+            own = time.process_time()
             started = time.perf_counter()
             await asyncio.gather(*(work(person) for person in people))
             elapsed = time.perf_counter() - started
+            own = time.process_time() - own
             context = {"jobs": jobs, "at_once": at_once, "agents": agents, "runners": runners}
             figure("build_jobs", jobs / elapsed, "jobs/s", rival="Django + Channels + Celery: 8.3 jobs/s", **context)
             report_latency("build_job_whole", whole, rival="p50 5600 ms", **context)
             report_latency("build_job_post", posts, rival="p99 1900 ms", **context)
             report_latency("build_job_reply", replies, rival="p99 3500 ms", **context)
             figure("build_job_deltas", deltas / jobs, "deltas/job", **context)
+            for kind in KINDS:
+                cpu = running.cpu_seconds(kind) - used[kind]
+                figure(f"build_job_cpu_{kind}", 1000 * cpu / jobs, "ms/job", **context)
+            figure("build_job_cpu_load_generator", 1000 * own / jobs, "ms/job", **context)
             for kind in ("gateway", "agents", "runner", "projector"):
                 figure(f"memory_{kind}", max(running.memory(kind)) / 1e6, "MB", **context)
 

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["Stack", "free_port", "model_server", "stack"]
+__all__ = ["KINDS", "Stack", "free_port", "model_server", "stack"]
 
 _ROOT = Path(__file__).parent.parent
 _READY_SECONDS = 60.0
 
 # What a command line must hold for a process to be one of these.
-_KINDS = {
+KINDS = {
     "gateway": "services.gateway",
     "agents": "services.agents",
     "runner": "services.runner",
@@ -54,7 +54,7 @@ class Stack:
         with contextlib.suppress(psutil.NoSuchProcess):
             for child in psutil.Process(self.process.pid).children():
                 with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, IndexError):
-                    if child.status() != psutil.STATUS_ZOMBIE and _KINDS[kind] in " ".join(child.cmdline()[:4]):
+                    if child.status() != psutil.STATUS_ZOMBIE and KINDS[kind] in " ".join(child.cmdline()[:4]):
                         found.append(child)
         return found
 
@@ -67,6 +67,16 @@ class Stack:
         with contextlib.suppress(psutil.NoSuchProcess):
             victim.send_signal(signal.SIGKILL)
         return int(victim.pid)
+
+    def cpu_seconds(self, kind: str) -> float:
+        """CPU time that the processes of a kind, with their own children, have used so far."""
+        total = 0.0
+        for process in self.processes(kind):
+            for each in (process, *process.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    times = each.cpu_times()
+                    total += times.user + times.system
+        return total
 
     def memory(self, kind: str) -> list[int]:
         """Resident bytes of each process of a kind."""
