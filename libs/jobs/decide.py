@@ -215,9 +215,7 @@ def _decide_conversation(job: Job, command: StartReply | PostReply | FailReply) 
                 return [JobFailed(error=Failure(code="no_progress", message=message))]
             turn_id = job.unanswered[0]
             stream = f"reply-{reply_id(turn_id)}"
-            return [
-                ReplyStarted(turn_id=turn_id, attempt=job.reply_attempts + 1, worker=command.worker, stream=stream)
-            ]
+            return [ReplyStarted(turn_id=turn_id, attempt=job.reply_attempts + 1, worker=command.worker, stream=stream)]
         case PostReply():
             _check_reply(job, command.turn_id, command.attempt)
             posted = ReplyPosted(
@@ -309,9 +307,7 @@ def _decide_workflow(job: Job, command: _WorkflowCommand) -> Sequence[JobEvent]:
             )
             return [failed] if command.tries > job.tries.get(command.name, 0) else []
         case RequestApproval():
-            return (
-                [] if command.name in job.asked else [ApprovalRequested(name=command.name, summary=command.summary)]
-            )
+            return [] if command.name in job.asked else [ApprovalRequested(name=command.name, summary=command.summary)]
         case AwaitSignal():
             return [] if command.name in job.signals else [SignalAwaited(name=command.name, due=command.due)]
         case SetTimer():
@@ -328,11 +324,7 @@ def _decide_workflow(job: Job, command: _WorkflowCommand) -> Sequence[JobEvent]:
             shards = job.maps[command.name]
             if shards.digest is not None:
                 return []
-            return [
-                MapCompleted(
-                    name=command.name, attempt=command.attempt, total=shards.total, digest=command.digest
-                )
-            ]
+            return [MapCompleted(name=command.name, attempt=command.attempt, total=shards.total, digest=command.digest)]
         case ReportProgress():
             before = job.progress.get(command.name)
             said = (command.done, command.total, command.message)

@@ -228,7 +228,11 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:
             approval = Approval(
                 name=event.name, summary=event.summary, version=recorded.version, requested_at=recorded.time
             )
-            return {"status": Status.AWAITING_APPROVAL, "asked": {**job.asked, event.name: approval}, "progressed": True}
+            return {
+                "status": Status.AWAITING_APPROVAL,
+                "asked": {**job.asked, event.name: approval},
+                "progressed": True,
+            }
         case ApprovalGranted():
             approval = replace(job.asked[event.name], decision=Decision.GRANTED, comment=event.comment)
             asked = {**job.asked, event.name: approval}
