@@ -14,6 +14,7 @@ from libs.process.lifecycle import Stopping, explain
 from libs.process.lifecycle import run as run_process
 from libs.process.settings import SettingsError, load_all
 from services.projector.log import LogClient
+from services.projector.projection import relax_collector
 from services.projector.rebuild import Progress, RebuildError, rebuild
 from services.projector.service import SERVICE, run
 from services.projector.settings import ProjectorSettings
@@ -57,6 +58,7 @@ def main() -> None:
     rebuilding = commands.add_parser("rebuild", help="fill the read models anew while the old ones serve")
     rebuilding.add_argument("--verify", action="store_true", help="swap only where old and new rows are equal")
     options = parser.parse_args()
+    relax_collector()
     if options.command is None:
         run_process(SERVICE, serve)
     logs.configure("rebuild", "warning")
