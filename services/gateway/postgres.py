@@ -94,7 +94,7 @@ class Database:
         async def ask(connection: Connection) -> None:
             await connection.fetchval("SELECT 1")
 
-        await self.run(ask, timeout_seconds=1.5)
+        await self.run(ask, timeout_seconds=0.7)
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ def operations_handlers(
     async def read_metrics() -> Answer:
         return Answer(metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE, "Cache-Control": "no-store"})
 
-    @get("/schema")
+    @get(["/schema", "/schema/openapi.json"])
     async def read_schema() -> Answer:
         return Answer(schema(), media_type="application/vnd.oai.openapi+json; version=3.1")
 

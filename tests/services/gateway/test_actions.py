@@ -9,6 +9,7 @@ from libs.events.commands import Refusal
 from libs.jobs.events import ApprovalRequested, JobStarted, SignalAwaited
 from libs.process.clock import new_id
 from services.gateway.actions import refusal_problem
+from services.gateway.live.inbound import Say, submission
 from tests.services.gateway.desk import Desk, code_of
 
 
@@ -41,6 +42,12 @@ async def test_an_idempotency_key_does_the_same_for_every_action(desk: Desk) -> 
 async def test_one_key_at_two_jobs_is_two_commands(desk: Desk) -> None:
     said = [await desk.post(f"/api/jobs/{await desk.job()}/messages/", {"content": "x", "key": "k"}) for _ in range(2)]
     assert said[0].json()["command_id"] != said[1].json()["command_id"]
+
+
+async def test_a_key_means_the_same_in_a_frame_and_in_a_request(desk: Desk) -> None:
+    job_id = await desk.job()
+    answer = await desk.post(f"/api/jobs/{job_id}/messages/", {"content": "x", "key": "k"})
+    assert answer.json()["command_id"] == str(submission(job_id, Say(content="x", key="k")).command_id)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import pytest
 
 from libs.events.event import Recorded
+from libs.events.objects import Objects
 from libs.events.subjects import StreamId
 from libs.jobs.commands import CancelJob, CreateJob, PostMessage
 from libs.jobs.events import JobEvent
@@ -23,6 +25,7 @@ from services.gateway.ports import DatabaseUnavailable, JobFilter
 from services.gateway.postgres import Database, open_database
 from services.gateway.postgres_models import PostgresModels
 from services.gateway.views import app_view, job_view
+from services.projector.rebuild import rebuild
 from tests.services.projector.conftest import World, world
 
 __all__ = ["world"]
@@ -130,6 +133,25 @@ async def test_lists_are_filtered_and_paged(world: World, models: PostgresModels
     assert await models.apps(other, after=None, limit=10) == []
 
 
+async def test_reading_goes_on_while_the_tables_are_rebuilt_and_swapped(world: World, models: PostgresModels) -> None:
+    life = build_history(StreamId(new_id(), new_id()))
+    await world.append(life)
+    assert life.job is not None
+    async with world.projecting():
+        await world.caught_up()
+        before = await models.job(*life.stream)
+        url = world.settings.database_url.reveal()
+        rebuilding = asyncio.create_task(
+            rebuild(world.client, url, "read", Objects(world.client).get, show=lambda _: None)
+        )
+        while not rebuilding.done():
+            assert await models.job(*life.stream) == before
+            assert len(await models.jobs(life.stream.owner, ALL, after=None, limit=9)) == 1
+            await asyncio.sleep(0)
+        await rebuilding
+    assert await models.job(*life.stream) == before == job_view(life.job)
+
+
 async def unavailable(ask: Callable[[], Awaitable[Any]]) -> None:
     with pytest.raises(DatabaseUnavailable):
         await ask()
@@ -178,3 +200,19 @@ async def _backends(opened: Database) -> list[int]:
 
 def _signal(pid: int, number: signal.Signals) -> None:
     os.kill(pid, number)
+
+
+async def test_connections_that_the_server_cut_are_replaced(database: Any, opened: Database) -> None:
+    pids = await _backends(opened)
+    admin = await asyncpg.connect(database.server.superuser_url())
+    for pid in pids:
+        await admin.execute("SELECT pg_terminate_backend($1)", pid)
+    await admin.close()
+    failures = 0
+    for _ in range(20):
+        try:
+            await opened.ping()
+        except DatabaseUnavailable:
+            failures += 1
+    assert failures <= 1
+    assert not opened.resting
