@@ -79,6 +79,18 @@ class Client:
         found: Json = await self._call("GET", f"/api/apps/by-job/{job_id}/")
         return found
 
+    async def approval_version(self, job_id: str, name: str) -> int:
+        """The version of the event that asked for this approval, the last one where it was asked for anew. Raises `Refused`."""
+        after, asked = 0, None
+        while page := await self._call("GET", f"/api/jobs/{job_id}/events/?after={after}&limit=1000"):
+            for event in page:
+                if event["type"] == "approval_requested" and event["data"]["name"] == name:
+                    asked = int(event["version"])
+            after = page[-1]["version"]
+        if asked is None:
+            raise Refused(f"the job has not asked for the approval {name!r}", "no_such_approval")
+        return asked
+
     async def say(self, job_id: str, content: str) -> Json:
         """Send a chat message; a lost answer may be retried, the key makes it one message."""
         body = {"content": content, "key": str(uuid4())}

@@ -24,12 +24,12 @@ ANSWERS = (
         "Everybody buys a drill and uses it twice a year, and nobody knows who nearby has one.",
     ),
     (
-        r"audience|who|user|people|customer",
-        "People in apartment buildings and on one street, from students to retired people.",
+        r"feature|function|able to",
+        "Listing a tool with a photo, asking to borrow it for some days, a calendar, and a reminder to bring it back.",
     ),
     (
-        r"feature|must|should|function|able to|do",
-        "Listing a tool with a photo, asking to borrow it for some days, a calendar, and a reminder to bring it back.",
+        r"audience|who|user|people|customer",
+        "People in apartment buildings and on one street, from students to retired people.",
     ),
     (
         r"success|measure|metric|goal|know that",

@@ -67,9 +67,7 @@ def login(email: str, password: str, url: str | None) -> None:
 
 @click.command()
 @click.argument("idea")
-@click.option(
-    "--approval", "approvals", multiple=True, help="Stop for your approval, for instance before the build: plan."
-)
+@click.option("--approval", "approvals", multiple=True, help="Stop for your approval; `build` stops before the build.")
 @click.option("--watch/--no-watch", "watching", default=True, help="Show what happens, and answer when asked.")
 @_url
 def new(idea: str, approvals: tuple[str, ...], watching: bool, url: str | None) -> None:
@@ -155,7 +153,7 @@ def _action(name: str, explanation: str) -> click.Command:
 def _decision(name: str, explanation: str) -> click.Command:
     def run(job_id: str, approval: str, approval_version: int | None, comment: str, url: str | None) -> None:
         async def work(client: Client) -> None:
-            version = approval_version or (await client.job(job_id))["version"]
+            version = approval_version or await client.approval_version(job_id, approval)
             body: dict[str, Any] = {"name": approval, "approval_version": version}
             answer = await client.act(job_id, name, body | ({"comment": comment} if comment else {}))
             click.echo(f"{name}: accepted at version {answer.get('version')}")
@@ -166,7 +164,7 @@ def _decision(name: str, explanation: str) -> click.Command:
     for option in (
         _url,
         click.option("--comment", default=""),
-        click.option("--approval-version", type=int, help="The version that asked; default: the job's present one."),
+        click.option("--approval-version", type=int, help="The version that asked; default: the latest."),
         click.argument("approval"),
         click.argument("job_id"),
     ):
