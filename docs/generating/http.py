@@ -151,7 +151,8 @@ def _operations() -> str:
         "/problems/{code:str}": "one of them",
         "/readyz": "200 where work may be sent here, else 503; the body names every check and defect",
         "/schema": "OpenAPI 3.1",
+        "/schema/openapi.json": "the same",
         "/schema/asyncapi.json": "AsyncAPI 3 of the socket",
     }
     told = "Without a token. The other services serve `/livez`, `/readyz` and `/metrics` at their `HEALTH_HOST:HEALTH_PORT`."
-    return f"{told}\n\n" + table(("GET", "Answers"), ((code(path), meanings[path]) for path in paths))
+    return f"{told}\n\n" + table(("GET", "Answers"), ((code(path), meanings.get(path, "")) for path in paths))
