@@ -114,6 +114,11 @@ class Hub:
             entry.users -= 1
             entry.idle_since = time.monotonic()
 
+    def watches(self, stream: StreamId) -> bool:
+        """Whether the job is being watched already: then it exists."""
+        entry = self._entries.get(stream)
+        return entry is not None and entry.starting.done() and entry.feed.head > 0
+
     async def _drop(self, stream: StreamId, entry: _Entry) -> None:
         if self._entries.get(stream) is entry:
             del self._entries[stream]

@@ -42,6 +42,7 @@ _FAREWELL_SECONDS = 3.0  # what still waits may be sent this long before the soc
 _RETRY_SECONDS = 0.5
 _RETRY_SECONDS_MAX = 5.0
 _PENDING_MAX = 256
+_PAGE_BURST = 500
 _BAD_FRAMES_PER_SECOND, _BAD_FRAMES_BURST = 1.0, 20.0
 
 
@@ -243,13 +244,13 @@ class Session:
             ping_seconds=PING_SECONDS,
             token_expires_at=self._expires_at,
         )
-        await self._send([control(hello)])
+        self._outbox.offer(control(hello))
         if cursor > self._feed.head:
-            await self._send([control(Reset(head=self._feed.head))])
+            self._outbox.offer(control(Reset(head=self._feed.head)))
             self._end(CloseCode.CURSOR_BEYOND_HEAD, "cursor beyond the head")
-            return
-        await self._replay(cursor)
-        self._outbox.offer(control(Live(head=self._feed.head)))
+        else:
+            await self._replay(cursor)
+            self._outbox.offer(control(Live(head=self._feed.head)))
         while True:
             burst = self._outbox.take_now() if self._is_over() else await self._outbox.take()
             if burst:
@@ -263,15 +264,12 @@ class Session:
             try:
                 async for page in self._feed.replay(self, cursor):
                     delay = _RETRY_SECONDS
-                    for start in range(0, len(page), 500):
-                        await self._send(page[start : start + 500])
+                    for start in range(0, len(page), _PAGE_BURST):
+                        await self._send([*self._outbox.take_now(), *page[start : start + _PAGE_BURST]])
                     cursor = page[-1].seq
                     metrics.replayed.inc(len(page))
-                    if self._pending:
-                        for frame in page:
-                            self._settle(frame)
-                    if waiting := self._outbox.take_now():
-                        await self._send(waiting)
+                    for frame in page if self._pending else ():
+                        self._settle(frame)
                     if self._is_over():
                         return
             except LogUnavailable:
@@ -315,19 +313,24 @@ class Session:
     # -- what the client says ------------------------------------------------------------------------------------------
 
     async def _hear(self, data: str | bytes) -> None:
+        awaited = self._pinged > self._heard
         self._heard = time.monotonic()
         if self._ending is not None:
             return
+        frame: inbound.ClientFrame | BadFrame
+        try:
+            frame = inbound.parse(data)
+        except BadFrame as bad:
+            frame = bad
+        if awaited and isinstance(frame, inbound.Pong):
+            return  # an answer to our ping does not count
         if not self._bucket.take():
             self._error(Code.RATE_LIMITED, "Too many frames: slow down and connect again.")
             self._end(CloseCode.TOO_MANY, "too many frames")
             return
-        try:
-            frame = inbound.parse(data)
-        except BadFrame as bad:
-            self._reproach(bad)
-            return
         match frame:
+            case BadFrame():
+                self._reproach(frame)
             case inbound.Pong():
                 pass
             case inbound.Auth():

@@ -115,7 +115,7 @@ class Sockets:
         try:
             with self._limits.connection(principal.user_id) as bucket:
                 stream = StreamId(principal.user_id, request.job_id)
-                if await self._jobs.head(stream.owner, stream.id) is None:
+                if not self._hub.watches(stream) and await self._jobs.head(stream.owner, stream.id) is None:
                     raise _Refused(CloseCode.NO_SUCH_JOB, Code.NO_SUCH_JOB)
                 async with self._hub.feed(stream) as feed:
                     session = Session(transport, feed, principal, bucket, self._context)

@@ -56,7 +56,7 @@ class EventStreams:
             raise Problem(Code.DRAINING)
         try:
             with self._limits.connection(principal.user_id):
-                if await self._jobs.head(stream.owner, stream.id) is None:
+                if not self._hub.watches(stream) and await self._jobs.head(stream.owner, stream.id) is None:
                     raise Problem(Code.NO_SUCH_JOB)
                 async with self._hub.feed(stream) as feed:
                     cursor = await _cursor(feed, after)
