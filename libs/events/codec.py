@@ -27,9 +27,7 @@ class EventRegistry(Generic[E]):
 
     def __init__(self, events: Iterable[type[E]], upcasts: Iterable[Upcast] = ()) -> None:
         self.current: Mapping[str, type[E]] = {event.type_name(): event for event in events}
-        self._decoders = {
-            (name, event.schema): msgspec.json.Decoder(event) for name, event in self.current.items()
-        }
+        self._decoders = {(name, event.schema): msgspec.json.Decoder(event) for name, event in self.current.items()}
         self._upcasts = {}
         for upcast in upcasts:
             key = (upcast.old.type_name(), upcast.old.schema)

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
@@ -33,6 +34,8 @@ _PENDING = Gauge("jobstream_consumer_pending", "Messages that wait behind the la
 
 _EXPIRES_SECONDS = 30.0
 _IDLE_HEARTBEAT_SECONDS = 5.0
+_PULL_AGAIN_SECONDS = 0.25
+_HAND_BACK_SECONDS = 2.0
 _BACKOFF_SECONDS_MAX = 30.0
 
 
@@ -60,9 +63,7 @@ class Delivery:
 
     def __init__(self, message: Msg, lease_seconds: float) -> None:
         metadata = message.metadata
-        self.message = wire.Stored(
-            message.subject, metadata.sequence.stream, message.headers or {}, message.data
-        )
+        self.message = wire.Stored(message.subject, metadata.sequence.stream, message.headers or {}, message.data)
         self.subject = subjects.parse(message.subject)
         self.deliveries = metadata.num_delivered
         self.reply = message.reply
@@ -126,8 +127,10 @@ class Subscription:
         self._lease_seconds = lease_seconds
         self._deliveries_max = deliveries_max
         self._active: dict[asyncio.Task[None], Delivery | None] = {}
-        self._free = asyncio.Event()
         self._wake = asyncio.Event()
+        self._asked = 0  # how many messages the outstanding pull may still bring
+        self._heard_at = 0.0  # when the server last said anything about it
+        self._pulling = True
 
     @property
     def active(self) -> int:
@@ -136,6 +139,7 @@ class Subscription:
 
     def reconnected(self) -> None:
         """Ask again at once: the server forgot what was asked before."""
+        self._asked = 0
         self._wake.set()
 
     async def run(self, stopping: asyncio.Event | Stopping, *, drain_seconds: float = 10.0) -> None:
@@ -160,52 +164,60 @@ class Subscription:
 
     async def _pull(self) -> None:
         inbox = self._nats.new_inbox()
-        subscription = await self._nats.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        subscription = await self._nats.subscribe(
+            inbox, cb=self._arrived, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
-        asked = 0  # how many messages the outstanding pull may still bring
-        silent_since = time.monotonic()
-        while True:
-            free = self._concurrency - len(self._active)
-            if free <= 0:
-                self._free.clear()
-                await self._free.wait()
-                continue
-            if asked <= 0 or self._wake.is_set():
+        try:
+            while True:
                 self._wake.clear()
-                asked = free
-                request = {
-                    "batch": free,
-                    "expires": int(_EXPIRES_SECONDS * 1e9),
-                    "idle_heartbeat": int(_IDLE_HEARTBEAT_SECONDS * 1e9),
-                }
-                try:
-                    await self._nats.publish(subject, msgspec.json.encode(request), reply=inbox)
-                except (nats.errors.Error, OSError) as error:
-                    log.warning("subscription.pull_failed", consumer=self._label, error=str(error))
-                    asked = 0
-                    await asyncio.sleep(0.5)
-                    continue
-                silent_since = time.monotonic()
-            try:
-                message = await subscription.next_msg(timeout=1.0)
-            except nats.errors.TimeoutError:
-                # Heartbeats stopped: the server restarted or moved the consumer, and forgot the pull.
-                if time.monotonic() - silent_since > 2 * _IDLE_HEARTBEAT_SECONDS:
-                    asked = 0
-                continue
-            silent_since = time.monotonic()
-            status = (message.headers or {}).get("Status") if not message.data else None
-            if status is None:
-                asked -= 1
-                self._take(message)
-            elif status == "100":
-                continue
-            else:
-                asked = 0
-                if status not in ("404", "408"):
-                    description = (message.headers or {}).get("Description", "")
-                    log.warning("subscription.pull_ended", consumer=self._label, status=status, reason=description)
-                    await asyncio.sleep(0.25)
+                free = self._concurrency - len(self._active)
+                # Heartbeats that stopped mean that the server restarted or moved the consumer, and forgot what was asked.
+                forgotten = time.monotonic() - self._heard_at > 2 * _IDLE_HEARTBEAT_SECONDS
+                if free > 0 and (self._asked <= 0 or forgotten):
+                    await self._ask(subject, inbox, free)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), _IDLE_HEARTBEAT_SECONDS)
+        finally:
+            # Without interest the server ends the pull; what it had sent by then is handed back.
+            self._pulling = False
+            with suppress(nats.errors.Error, OSError, TimeoutError):
+                async with asyncio.timeout(_HAND_BACK_SECONDS):
+                    await subscription.drain()  # type: ignore[no-untyped-call]
+
+    async def _ask(self, subject: str, inbox: str, batch: int) -> None:
+        request = {
+            "batch": batch,
+            "expires": int(_EXPIRES_SECONDS * 1e9),
+            "idle_heartbeat": int(_IDLE_HEARTBEAT_SECONDS * 1e9),
+        }
+        self._asked = batch
+        self._heard_at = time.monotonic()
+        try:
+            await self._nats.publish(subject, msgspec.json.encode(request), reply=inbox)
+        except (nats.errors.Error, OSError) as error:
+            log.warning("subscription.pull_failed", consumer=self._label, error=str(error))
+            self._asked = 0
+            await asyncio.sleep(_PULL_AGAIN_SECONDS)
+            self._wake.set()
+
+    async def _arrived(self, message: Msg) -> None:
+        self._heard_at = time.monotonic()
+        status = (message.headers or {}).get("Status") if not message.data else None
+        if status is None:
+            self._asked -= 1
+            if not self._pulling:
+                await self._send(message.reply, b"-NAK")
+                return
+            self._take(message)
+        elif status != "100":
+            self._asked = 0
+            if status not in ("404", "408"):
+                description = (message.headers or {}).get("Description", "")
+                log.warning("subscription.pull_ended", consumer=self._label, status=status, reason=description)
+                await asyncio.sleep(_PULL_AGAIN_SECONDS)
+        if self._asked <= 0:
+            self._wake.set()
 
     def _take(self, message: Msg) -> None:
         task = asyncio.create_task(self._handle(message))
@@ -216,7 +228,8 @@ class Subscription:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._active.pop(task, None)
-        self._free.set()
+        if self._asked <= 0:
+            self._wake.set()
         _ACTIVE.labels(self._label).set(len(self._active))
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("subscription.crashed", consumer=self._label, exc_info=error)

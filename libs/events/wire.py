@@ -21,7 +21,6 @@ from libs.events.event import Cause
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
-    from nats.aio.subscription import Subscription
 
 __all__ = [
     "ApiError",
@@ -166,53 +165,50 @@ async def read_range(
     timeout: float = 5.0,
 ) -> list[Stored]:
     """The messages on a filter from one sequence to another, oldest first, at most `limit`, by direct reads (any replica may answer)."""
+    found: list[Stored] = []
+    page: asyncio.Queue[Msg] = asyncio.Queue()
+    inbox = client.new_inbox()
+
+    async def arrived(message: Msg) -> None:
+        page.put_nowait(message)
+
     try:
-        inbox = client.new_inbox()
-        subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        subscription = await client.subscribe(inbox, cb=arrived, pending_msgs_limit=-1, pending_bytes_limit=-1)
         try:
-            return await _read_pages(
-                client, subscription, stream, subject_filter, first_sequence, last_sequence, limit, timeout
-            )
+            async with asyncio.timeout(timeout) as patience:
+                while limit is None or len(found) < limit:
+                    batch = _RANGE_BATCH if limit is None else min(_RANGE_BATCH, limit - len(found))
+                    request = {"seq": first_sequence, "batch": batch, "next_by_subj": subject_filter}
+                    payload = msgspec.json.encode(request)
+                    await client.publish(f"$JS.API.DIRECT.GET.{stream}", payload, reply=inbox)
+                    before = len(found)
+                    while (stored := _in_range(stream, await page.get())) is not None:
+                        if last_sequence is not None and stored.sequence > last_sequence:
+                            return found
+                        found.append(stored)
+                    if len(found) - before < batch:
+                        break
+                    first_sequence = found[-1].sequence + 1
+                    patience.reschedule(asyncio.get_running_loop().time() + timeout)
         finally:
-            with contextlib.suppress(nats.errors.Error, OSError):  # without a connection there is no subscription either
+            with contextlib.suppress(
+                nats.errors.Error, OSError
+            ):  # without a connection there is no subscription either
                 await subscription.unsubscribe()
     except _UNREACHABLE as error:
         raise unavailable(f"reading {stream}", error) from error
-
-
-async def _read_pages(
-    client: Client,
-    subscription: Subscription,
-    stream: str,
-    subject_filter: str,
-    first_sequence: int,
-    last_sequence: int | None,
-    limit: int | None,
-    timeout: float,
-) -> list[Stored]:
-    found: list[Stored] = []
-    while limit is None or len(found) < limit:
-        batch = _RANGE_BATCH if limit is None else min(_RANGE_BATCH, limit - len(found))
-        request = {"seq": first_sequence, "batch": batch, "next_by_subj": subject_filter}
-        await client.publish(f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(request), reply=subscription.subject)
-        page = 0
-        while True:
-            message = await subscription.next_msg(timeout)
-            headers = message.headers or {}
-            status = headers.get("Status")
-            if status is not None:
-                if status not in ("204", "404"):
-                    raise LogUnavailable(f"reading {stream}: {status} {headers.get('Description', '')}")
-                break
-            stored = Stored.of_direct(message)
-            if last_sequence is not None and stored.sequence > last_sequence:
-                return found
-            page += 1
-            found.append(stored)
-        if page < batch:
-            break
-        first_sequence = found[-1].sequence + 1
     return found
+
+
+def _in_range(stream: str, message: Msg) -> Stored | None:
+    """A message of a direct read, or None at its end."""
+    headers = message.headers or {}
+    status = headers.get("Status")
+    if status is None:
+        return Stored.of_direct(message)
+    if status not in ("204", "404"):
+        raise LogUnavailable(f"reading {stream}: {status} {headers.get('Description', '')}")
+    return None
 
 
 def cause_headers(cause: Cause) -> dict[str, str]:
@@ -242,5 +238,3 @@ def cause_of(headers: Mapping[str, str]) -> Cause:
 
 def time_of(headers: Mapping[str, str]) -> datetime:
     return datetime.fromisoformat(headers[TIME])
-
-

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Build", "Turn", "traced"]
 
+PLAN = "plan"  # the approval asked for after the discussion
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _GRACE_SECONDS = 30.0  # the model keeps its own time; this is for one that does not
 
@@ -41,7 +42,10 @@ class Turn(msgspec.Struct, frozen=True):
 
 
 class Build:
-    """Does `build` jobs. Each turn is a step, `ceo-1`, `cto-1`, `ceo-2`, ..., then `summary` and `prd`."""
+    """Does `build` jobs. Each turn is a step, `ceo-1`, `cto-1`, `ceo-2`, ..., then `summary` and `prd`.
+
+    A job with approvals is asked for them: `plan` after the discussion, any other name (such as `build`) before it.
+    """
 
     def __init__(self, model: ChatModel, *, rounds_max: int, retry: Retry, timeout_seconds: float) -> None:
         self._model = model
@@ -51,11 +55,14 @@ class Build:
 
     async def __call__(self, job: JobContext) -> App:
         requirements = job.requirements
-        if "build" in job.approvals:
-            await job.approval("build", summary=f"Build this?\n\n{requirements}")
+        # Every approval the job names is asked for: `plan` once there is one, whatever else before the discussion begins.
+        for name in dict.fromkeys(job.approvals):
+            if name != PLAN:
+                await job.approval(name, summary=f"Build this?\n\n{requirements}")
 
         discussion: list[Contribution] = []
         agreed, round_number = False, 0
+        ceo = cto = Turn("")
         while not agreed and round_number < self._rounds_max:
             round_number += 1
             rounds = {"round_number": round_number, "rounds_max": self._rounds_max}
@@ -64,6 +71,8 @@ class Build:
             cto = await self._turn(job, f"cto-{round_number}", CTO, cto_messages(requirements, discussion, **rounds))
             discussion.append(Contribution(ROLES[CTO], CTO, cto.content))
             agreed = cto.agrees
+        if PLAN in job.approvals:
+            await job.approval(PLAN, summary=f"Go on with this plan?\n\n{ceo.content}\n\n{cto.content}")
 
         summary = await self._turn(job, "summary", SECRETARY, secretary_messages(requirements, discussion))
         prd = await self._turn(job, "prd", SECRETARY, prd_messages(requirements, discussion))

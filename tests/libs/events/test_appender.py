@@ -77,9 +77,7 @@ async def test_one_conflict_in_a_batch_harms_no_other_decision(store: Store, mon
     )
     assert [type(each) for each in outcomes].count(VersionConflict) == 1
     assert isinstance(outcomes[13], VersionConflict)
-    assert [await versions(store, each) for each in streams] == [
-        [1] if each == loser else [1, 2] for each in streams
-    ]
+    assert [await versions(store, each) for each in streams] == [[1] if each == loser else [1, 2] for each in streams]
 
 
 async def test_many_decisions_travel_in_few_batches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

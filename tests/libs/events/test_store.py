@@ -148,5 +148,7 @@ def test_a_field_added_by_a_newer_writer_is_ignored() -> None:
 async def test_the_memory_store_refuses_what_could_not_be_stored(stream: StreamId) -> None:
     with pytest.raises(UnknownEvent):
         await MemoryStore(REGISTRY).append(
-            stream, [type(paid(1))(id=new_id(), time=paid(1).time, event=CoinsPaid(cents="x"))], after=START  # type: ignore[arg-type]
+            stream,
+            [type(paid(1))(id=new_id(), time=paid(1).time, event=CoinsPaid(cents="x"))],
+            after=START,  # type: ignore[arg-type]
         )

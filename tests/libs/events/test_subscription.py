@@ -256,3 +256,18 @@ async def test_many_messages_are_each_handled_once(inbox: Inbox) -> None:
     async with inbox.working(handle), inbox.working(handle):
         await inbox.settled()
     assert len(seen) == len(set(seen)) == 300
+
+
+async def test_a_stopped_worker_leaves_nothing_waiting_for_its_lease(inbox: Inbox) -> None:
+    async def hang(_: Delivery) -> Outcome:
+        await asyncio.Event().wait()
+        return Done()
+
+    handle, seen = answering(Done())
+    async with inbox.working(hang, concurrency=5) as gone:
+        await inbox.send()
+        await until(lambda: gone.active)
+    async with asyncio.timeout(LEASE_SECONDS / 2):
+        await inbox.send()
+        async with inbox.working(handle):
+            await until(lambda: len(seen) == 2)

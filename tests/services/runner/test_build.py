@@ -123,6 +123,19 @@ async def test_a_job_that_asks_for_it_waits_for_an_approval_before_the_build(mak
     assert (await bench.run()).status == "done"
 
 
+async def test_the_approval_of_the_plan_comes_after_the_discussion(make: Any) -> None:
+    bench = make(approvals=("plan", "budget"))
+    job = await bench.run()
+    assert (job.status, list(job.asked), names(job)) == ("awaiting_approval", ["budget"], [])
+    await bench.approve("budget")
+    job = await bench.run()
+    assert (job.status, list(job.asked)) == ("awaiting_approval", ["budget", "plan"])
+    assert names(job) == ["ceo-1", "cto-1"]
+    assert job.steps["cto-1"].message in job.asked["plan"].summary
+    await bench.approve("plan")
+    assert (await bench.run()).status == "done"
+
+
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
