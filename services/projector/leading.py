@@ -106,6 +106,7 @@ class Leader:
         finally:
             gauges.leading.set(0)
             self.reader = None
+            await projection.abandon()
             await reader.stop()
 
     def _show_rebuild(self, progress: Progress) -> None:

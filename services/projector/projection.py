@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 import nats.js.errors
 import structlog
 
 from libs.events.errors import LogUnavailable
-from services.projector.draft import Draft, Parked
+from services.projector.draft import Draft
 from services.projector.entry import Entry
 from services.projector.model import JobRow
 from services.projector.tables import Place, Tables, Unstorable
@@ -23,8 +24,17 @@ FetchPayload = Callable[[str], Awaitable[bytes]]
 """The bytes of a payload too large for a message. Raises `LogUnavailable`."""
 
 _ROWS_KEPT = 5_000
+_DRAFTED_AT_A_TIME = 200
 _MISSING_MAX = 4  # a replica may be behind for a moment
 _FETCH_PAUSE_SECONDS = 0.5
+
+
+class _Writing(NamedTuple):
+    """A batch on its way to Postgres."""
+
+    entries: Sequence[Entry]
+    draft: Draft
+    task: asyncio.Task[None]
 
 
 def relax_collector() -> None:
@@ -38,26 +48,51 @@ def relax_collector() -> None:
 
 
 class Projection:
-    """The tables at a place, what of them the next events need, and what is parked. Valid until anything but `Unstorable` is raised."""
+    """The tables at a place, what of them the next events need, and what is parked. After any exception: throw it away and look anew."""
 
     def __init__(self, tables: Tables, place: Place, fetch: FetchPayload, parked: dict[str, str] | None = None) -> None:
         self.tables = tables
-        self.place = place
+        self.place = place  # what is committed
         self.parked = parked or {}  # stream -> why
         self.applied = 0  # events, ever
         self._fetch = fetch
         self._rows: dict[str, JobRow] = {}  # by use, the longest unused first
+        self._writing: _Writing | None = None
 
     async def apply(self, entries: Sequence[Entry]) -> None:
-        """Commit the entries, which must follow each other in the log and begin after `place`. Raises `PositionMoved` and what Postgres raises."""
+        """Commit the entries, which must follow those before in the log. Raises `PositionMoved` and what Postgres raises."""
+        await self.begin(entries)
+        await self.settle()
+
+    async def begin(self, entries: Sequence[Entry]) -> None:
+        """Draft the entries while those begun before are still being written, then begin to write them. Raises what `settle` does."""
         for entry in entries:
             if entry.object is not None and entry.stream not in self.parked:
                 await self._fetch_payload(entry)
-        await self._commit(entries)
+        draft = await self._draft(entries)
+        if not await self.settle():
+            draft = await self._draft(entries)  # what came before was not written as it was when this was drafted
+        self._adopt(draft)
+        self._writing = _Writing(entries, draft, asyncio.create_task(self._write(draft, entries)))
 
-    async def skip_to(self, sequence: int) -> None:
-        """Move on where the log holds nothing up to there any more. Raises `PositionMoved`."""
-        self.place = await self.tables.commit(Draft({}, ()), self.place, sequence)
+    async def settle(self) -> bool:
+        """Wait until everything begun is committed; answer whether all of it could be written as drafted, with nothing new parked."""
+        if (writing := self._writing) is None:
+            return True
+        self._writing = None
+        try:
+            await writing.task
+        except Unstorable as error:
+            await self._split(writing.entries, writing.draft, error)
+            return False
+        return True
+
+    async def abandon(self) -> None:
+        """Stop writing what is not committed yet."""
+        if self._writing is not None:
+            self._writing.task.cancel()
+            await asyncio.wait([self._writing.task])
+            self._writing = None
 
     async def retry(self, entries: Sequence[Entry]) -> bool:
         """Apply a parked job's held-back entries, all up to `place`; answer whether the job is free again."""
@@ -66,69 +101,84 @@ class Projection:
         for entry in entries:
             if entry.object is not None:
                 await self._fetch_payload(entry)
-        await self._commit(entries, release=stream)
+        await self._apply_alone(entries, release=stream)
         return stream not in self.parked
 
-    async def _commit(self, entries: Sequence[Entry], *, release: str | None = None) -> None:
-        await self._look_up(entries)
-        draft = Draft(self._rows, self.parked)
-        for entry in entries:
-            draft.add(entry)
-        try:
-            await self._write(draft, entries, release)
-        except Unstorable as error:
-            if len(entries) == 1:
-                log.warning("projection.unstorable", place=entries[0].place, error=str(error))
-                draft = Draft(self._rows, self.parked)
-                draft.park(entries[0], str(error))
-                await self._write(draft, entries, None)
-                return
-            # Halve until the one event is found that Postgres will not have.
-            middle = len(entries) // 2
-            await self._commit(entries[:middle])
-            await self._commit(entries[middle:], release=release)
+    async def skip_to(self, sequence: int) -> None:
+        """Move on where the log holds nothing up to there any more. Raises `PositionMoved`."""
+        await self.settle()
+        self.place = await self.tables.commit(Draft({}, ()), self.place, sequence)
 
-    async def _write(self, draft: Draft, entries: Sequence[Entry], release: str | None) -> None:
+    async def _draft(self, entries: Sequence[Entry]) -> Draft:
+        if self._missing(entries):
+            await self.settle()  # the connection must be free, and the rows as they will be
+            self._rows.update(await self.tables.rows(self._missing(entries)))
+        draft = Draft(self._rows, self.parked)
+        for number, entry in enumerate(entries, start=1):
+            draft.add(entry)
+            if number % _DRAFTED_AT_A_TIME == 0:
+                await asyncio.sleep(0)  # to those who read and write meanwhile
         draft.finish()
-        released = (
-            [release] if release is not None and release not in draft.parked and release not in self.parked else []
-        )
-        sequence = max(self.place.sequence, entries[-1].sequence)
-        self.place = await self.tables.commit(draft, self.place, sequence, released=released)
-        self.applied += draft.applied
+        return draft
+
+    def _missing(self, entries: Sequence[Entry]) -> list[str]:
+        """The jobs that the entries go on with and whose rows are not at hand."""
+        seen: dict[str, str | None] = {}
+        for entry in entries:
+            stream = entry.stream
+            if stream not in seen:
+                begun = entry.version != 1 and entry.problem is None and stream not in self.parked
+                seen[stream] = entry.job_id if begun and stream not in self._rows else None
+        return [job_id for job_id in seen.values() if job_id is not None]
+
+    def _adopt(self, draft: Draft) -> None:
+        """Let what comes next build on a draft."""
         for stream, job in draft.jobs.items():
             self._rows.pop(stream, None)
             self._rows[stream] = job
         while len(self._rows) > _ROWS_KEPT:
             del self._rows[next(iter(self._rows))]
         for stream, parked in draft.parked.items():
-            self._park(stream, parked)
+            self.parked[stream] = parked.reason
 
-    def _park(self, stream: str, parked: Parked) -> None:
-        self.parked[stream] = parked.reason
-        log.error(
-            "projection.parked",
-            place=parked.entry.place,
-            reason=parked.reason,
-            job_id=parked.entry.job_id,
-            action="its later events are held back; upgrade the projector, or mend and rebuild",
-        )
+    async def _write(self, draft: Draft, entries: Sequence[Entry], release: str | None = None) -> None:
+        released = [release] if release is not None and release not in self.parked else []
+        sequence = max(self.place.sequence, entries[-1].sequence)
+        self.place = await self.tables.commit(draft, self.place, sequence, released=released)
+        self.applied += draft.applied
+        for parked in draft.parked.values():
+            log.error(
+                "projection.parked",
+                place=parked.entry.place,
+                reason=parked.reason,
+                job_id=parked.entry.job_id,
+                action="its later events are held back; upgrade the projector, or mend and rebuild",
+            )
 
-    async def _look_up(self, entries: Sequence[Entry]) -> None:
-        """Have the rows at hand of all jobs that the entries go on with."""
-        seen: set[str] = set()
-        missing: list[str] = []
-        for entry in entries:
-            stream = entry.stream
-            if stream in seen:
-                continue
-            seen.add(stream)
-            if stream in self._rows:
-                self._rows[stream] = self._rows.pop(stream)
-            elif entry.version != 1 and entry.problem is None and stream not in self.parked:
-                missing.append(entry.job_id)
-        if missing:
-            self._rows.update(await self.tables.rows(missing))
+    async def _apply_alone(self, entries: Sequence[Entry], release: str | None = None) -> None:
+        draft = await self._draft(entries)
+        self._adopt(draft)
+        try:
+            await self._write(draft, entries, release)
+        except Unstorable as error:
+            await self._split(entries, draft, error, release)
+
+    async def _split(
+        self, entries: Sequence[Entry], refused: Draft, error: Unstorable, release: str | None = None
+    ) -> None:
+        """Halve what Postgres will not have until the one event is found that it will not have, and park that."""
+        self._rows.clear()
+        for stream in refused.parked:
+            self.parked.pop(stream, None)
+        if len(entries) > 1:
+            middle = len(entries) // 2
+            await self._apply_alone(entries[:middle])
+            await self._apply_alone(entries[middle:], release)
+            return
+        draft = Draft({}, self.parked)
+        draft.park(entries[0], str(error))
+        self._adopt(draft)
+        await self._write(draft, entries)
 
     async def _fetch_payload(self, entry: Entry) -> None:
         """Replace the reference by the bytes. While NATS is away this waits; an object that is not there is the entry's own problem."""

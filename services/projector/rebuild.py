@@ -141,6 +141,7 @@ class _Rebuild:
             await self._tables.index()
             return await self._finish(projection, reader, verify=verify)
         finally:
+            await projection.abandon()
             await reader.stop()
             with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await self._clean_up()  # if the connection is gone, the next rebuild does it
@@ -151,19 +152,23 @@ class _Rebuild:
 
     async def _fill(self, projection: Projection, reader: LogReader, end: int) -> None:
         shown = 0.0
-        while projection.place.sequence < end:
+        reached = projection.place.sequence
+        while reached < end:
             entries = await reader.next(BATCH_MAX, patience_seconds=_PATIENCE_SECONDS)
             if entries and entries[-1].sequence > end:
                 reader.give_back([entry for entry in entries if entry.sequence > end])
                 entries = [entry for entry in entries if entry.sequence <= end]
             if entries:
-                await projection.apply(entries)
-            elif (await next_sequence(self._client, projection.place.sequence) or end + 1) > end:
+                await projection.begin(entries)
+                reached = entries[-1].sequence
+            elif (await next_sequence(self._client, reached) or end + 1) > end:
                 await projection.skip_to(end)  # what stood there was erased
-            _progress.set(projection.place.sequence / end)
+                reached = end
+            _progress.set(reached / end)
             if time.monotonic() - shown > 1:
                 shown = time.monotonic()
                 self._report("filling", projection, end)
+        await projection.settle()
         self._report("filled", projection, end)
 
     def _report(self, phase: str, projection: Projection, end: int) -> None:
