@@ -11,6 +11,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "up": "cli.serve:up",
     "demo": "cli.serve:demo",
+    "nats": "cli.nats:nats",
     "test": "cli.testing:test",
     "reference": "cli.reference:reference",
     "register": "cli.jobs:register",

@@ -209,5 +209,6 @@ def _refusal(answer: httpx2.Response) -> Refused:
     except ValueError:
         return Refused(f"the gateway answered {answer.status_code}", "", answer.status_code)
     detail = str(problem.get("detail") or problem.get("title") or f"the gateway answered {answer.status_code}")
-    errors = "; ".join(str(item.get("detail")) for item in problem.get("errors") or [])
+    particulars = dict.fromkeys(str(item.get("detail")) for item in problem.get("errors") or [])
+    errors = "; ".join(text for text in particulars if text != detail)
     return Refused(f"{detail} ({errors})" if errors else detail, str(problem.get("code", "")), answer.status_code)

@@ -62,7 +62,10 @@ class JobDisplay:
                 if len(message := str(frame.get("message") or "")) <= WIDTH_MAX:
                     self.line(f"{frame.get('agent')} ({frame.get('stage')}): {message}")
             case "approval":
-                self.said(f"Approval wanted: {frame.get('name')}", str(frame.get("summary", "")), "yellow")
+                name = str(frame.get("name"))
+                self.said(f"Approval wanted: {name}", str(frame.get("summary") or name), "yellow")
+                if frame.get("jobId"):
+                    self.line(f"decide with: jobstream approve {frame['jobId']} {name}   (or reject)", "yellow")
             case "app":
                 self.app(frame.get("spec") or {})
             case "error":

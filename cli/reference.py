@@ -150,6 +150,8 @@ def _nats() -> Iterator[str]:
     for user in accounts.USERS.values():
         yield f"\n### {user.name}\n\nReplies come to `{user.inbox_prefix}.>`.\n\n"
         yield f"- may publish: {_listed(user.publish)}\n- may subscribe: {_listed(user.subscribe)}\n"
+        if user.forbidden:
+            yield f"- but not: {_listed(user.forbidden)}\n"
 
 
 def _listed(subjects: tuple[str, ...]) -> str:

@@ -80,6 +80,15 @@ class DataFolder:
         self._lock_file.write(msgspec.json.encode({"pid": os.getpid(), "url": url}).decode())
         self._lock_file.flush()
 
+    def note_nats(self, url: str) -> None:
+        """Write down where NATS is, for people with its command-line tool."""
+        (self.run / "nats-url").write_text(url)
+
+    def nats_url(self) -> str | None:
+        """Where NATS was at the last start; None if there was none."""
+        path = self.run / "nats-url"
+        return path.read_text() if path.exists() else None
+
     def secrets(self) -> Secrets:
         """The secrets of this installation, made at the first call; users and roles added by a later release get theirs."""
         path = self.path / "secrets.json"

@@ -128,6 +128,7 @@ class Supervisor:
                 log=self.folder.log("nats"),
             )
             await self._bring_up(self.nats)
+            self.folder.note_nats(self.nats.url)
             user, password = self.nats.user("admin")
             await apply_topology([self.nats.url], user=user, password=password, creds=None, wanted=wanted)
             return

@@ -17,11 +17,12 @@ MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """One NATS user; `responds` allows answering the requests it receives."""
+    """One NATS user. `forbidden` takes back a part of `publish`; `responds` allows answering requests it receives."""
 
     name: str
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    forbidden: tuple[str, ...] = ()
     responds: bool = False
 
     @property
@@ -69,9 +70,30 @@ _WRITES_ARTIFACTS = (*_READS_ARTIFACTS, "$O.ARTIFACTS.>", *_api(f"STREAM.PURGE.{
 _DECIDES = ("evt.*.*.*", "delta.*.*", "outcome.*", "worker.*", *_reads("EVENTS", "COMMANDS"), *_WRITES_SNAPSHOTS)
 
 
-def _user(name: str, publish: tuple[str, ...], subscribe: tuple[str, ...] = (), *, responds: bool = False) -> User:
+# The command-line tool reads streams through consumers that it names itself: any name but those of the services.
+_VIEWS = _api("CONSUMER.CREATE.>", "CONSUMER.MSG.NEXT.*.*", "CONSUMER.DELETE.*.*")
+_NOT_THE_SERVICES = tuple(
+    call
+    for consumer in ("agents", "runner")
+    for call in _api(
+        f"CONSUMER.CREATE.*.{consumer}",
+        f"CONSUMER.CREATE.*.{consumer}.>",
+        f"CONSUMER.MSG.NEXT.*.{consumer}",
+        f"CONSUMER.DELETE.*.{consumer}",
+    )
+)
+
+
+def _user(
+    name: str,
+    publish: tuple[str, ...],
+    subscribe: tuple[str, ...] = (),
+    *,
+    forbidden: tuple[str, ...] = (),
+    responds: bool = False,
+) -> User:
     own = (f"_INBOX_{name}.>", *subscribe)
-    return User(name=name, publish=(*_COMMON, *publish), subscribe=own, responds=responds)
+    return User(name=name, publish=(*_COMMON, *publish), subscribe=own, forbidden=forbidden, responds=responds)
 
 
 USERS: dict[str, User] = {
@@ -138,9 +160,11 @@ USERS: dict[str, User] = {
             (
                 *_api("STREAM.LIST", "CONSUMER.LIST.*", "CONSUMER.NAMES.*", "CONSUMER.INFO.*.*", "STREAM.INFO.*"),
                 *_api("STREAM.MSG.GET.*", "DIRECT.GET.*", "DIRECT.GET.*.>"),
-                *_follows("EVENTS", "COMMANDS", "DEADLETTERS", "SHARDS"),
+                "$JS.FC.>",
+                *_VIEWS,
             ),
             ("live.>", "delta.>", "_INBOX.>", "$JS.EVENT.ADVISORY.>"),
+            forbidden=_NOT_THE_SERVICES,
         ),
         _user("admin", (">",), (">",), responds=True),
     )
@@ -198,12 +222,13 @@ system_account: SYS
 
 
 def _render_user(user: User, password: str) -> str:
+    forbidden = f", deny: [{_listed(user.forbidden)}]" if user.forbidden else ""
     responses = '\n          allow_responses: { max: 1, expires: "30s" }' if user.responds else ""
     return f"""\
       {{
         user: {_quoted(user.name)}, password: {_quoted(password)}
         permissions {{
-          publish: {{ allow: [{_listed(user.publish)}] }}
+          publish: {{ allow: [{_listed(user.publish)}]{forbidden} }}
           subscribe: {{ allow: [{_listed(user.subscribe)}] }}{responses}
         }}
       }}"""

@@ -79,6 +79,11 @@ FORBIDDEN = [
     ("projector", f"$KV.SNAPSHOTS.{JOB}"),
     ("operator", f"evt.{OWNER}.{JOB}.job_created"),
     ("operator", "$JS.API.STREAM.PURGE.EVENTS"),
+    ("operator", "$JS.API.CONSUMER.CREATE.EVENTS.agents"),
+    ("operator", "$JS.API.CONSUMER.CREATE.COMMANDS.runner.cmd.>"),
+    ("operator", "$JS.API.CONSUMER.MSG.NEXT.TASKS.runner"),
+    ("operator", "$JS.API.CONSUMER.DELETE.EVENTS.runner"),
+    ("operator", "$JS.ACK.EVENTS.runner.1.1.1.1.1"),
 ]
 
 
@@ -195,6 +200,20 @@ async def test_artifacts_are_written_by_the_runner_and_read_by_the_gateway(login
     found = await (await gateway.client.jetstream().object_store("ARTIFACTS")).get(name)
     await gateway.client.flush()
     assert (len(found.data or b""), runner.denials, gateway.denials) == (200_000, [], [])
+
+
+async def test_an_operator_reads_any_stream_through_a_consumer_of_a_name_of_its_own(login: Login) -> None:
+    admin, session = await login("admin"), await login("operator")
+    job = str(new_id())
+    await admin.client.jetstream().publish(f"evt.{OWNER}.{job}.job_failed", b"{}")
+    config = nats.js.api.ConsumerConfig(
+        name="view-1", filter_subject=f"evt.*.{job}.job_failed", ack_policy=nats.js.api.AckPolicy.NONE
+    )
+    await session.client.jetstream().add_consumer("EVENTS", config)
+    pull = await session.client.jetstream().pull_subscribe_bind("view-1", "EVENTS")
+    (found,) = await pull.fetch(1, timeout=2)
+    await session.client.jetstream().delete_consumer("EVENTS", "view-1")
+    assert (found.subject, session.denials) == (f"evt.{OWNER}.{job}.job_failed", [])
 
 
 async def test_replicas_ask_each_other_whether_they_live(login: Login) -> None:
