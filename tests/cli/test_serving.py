@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cli import serve
 from infra.embedded.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -122,3 +123,9 @@ def test_outside_servers_take_the_place_of_the_embedded_ones(
     read_until(process, "ready")
     names = {child.name() for child in psutil.Process(process.pid).children()}
     assert names.isdisjoint({"nats-server", "postgres"})
+
+
+def test_without_a_port_the_next_free_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = [serve.DEFAULT_PORT, serve.DEFAULT_PORT + 1]
+    monkeypatch.setattr(serve, "is_free", lambda port, _host: port not in taken)
+    assert serve._choose_port(None, "127.0.0.1") == serve.DEFAULT_PORT + 2
