@@ -67,7 +67,12 @@ def login(email: str, password: str, url: str | None) -> None:
 
 @click.command()
 @click.argument("idea")
-@click.option("--approval", "approvals", multiple=True, help="Stop for your approval; `build` stops before the build.")
+@click.option(
+    "--approval",
+    "approvals",
+    multiple=True,
+    help="Stop for your approval: `build` before the discussion, `plan` after it.",
+)
 @click.option("--watch/--no-watch", "watching", default=True, help="Show what happens, and answer when asked.")
 @_url
 def new(idea: str, approvals: tuple[str, ...], watching: bool, url: str | None) -> None:
