@@ -6,7 +6,7 @@ A right is a subject one may publish to or subscribe to; JetStream's own calls a
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -185,9 +185,13 @@ def render(
     monitor: str = "127.0.0.1:8222",
     server_name: str = "jobstream",
     sync_interval: str = "always",
+    cluster: str | None = None,
+    routes: Sequence[str] = (),
 ) -> str:
-    """A complete nats.conf. With `sync_interval` `always` an acknowledged message is on disk; a duration trades that
-    for speed. The file holds passwords: keep it readable for its owner only.
+    """A complete nats.conf; with `cluster`, the address its servers find it at, it is one of those at `routes`.
+
+    With `sync_interval` `always` an acknowledged message is on disk; a duration trades that for speed. The file holds
+    passwords: keep it readable for its owner only.
     """
     users = ",\n".join(_render_user(user, passwords[user.name]) for user in USERS.values())
     return f"""\
@@ -218,7 +222,14 @@ accounts {{
   }}
 }}
 system_account: SYS
-"""
+{_render_cluster(cluster, routes)}"""
+
+
+def _render_cluster(listen: str | None, routes: Sequence[str]) -> str:
+    if listen is None:
+        return ""
+    listed = _listed(tuple(f"nats://{route}" for route in routes))
+    return f"cluster {{ name: jobstream, listen: {_quoted(listen)}, routes: [{listed}] }}\n"
 
 
 def _render_user(user: User, password: str) -> str:
