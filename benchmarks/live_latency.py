@@ -1,6 +1,7 @@
 """From an event's append to its frame at a socket, at a steady rate over many jobs; beside a raw NATS hop in the same run.
 
-The writer and the sockets are one process, so one clock measures. `stored` is the append's own time, fsync included: a frame may be there before it.
+The writer and the sockets are one process, so one clock measures. `stored` is the append's own time, fsync included;
+`after_store` is how much later than the writer's own acknowledgement the frame came: what the gateway adds.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ async def _measure(rate: int, jobs: int, seconds: float) -> None:
             rounded = round(share, 2)
             report_latency("live_latency", latencies, rate=rate, jobs=jobs, lost=lost, gateway_cpu_share=rounded)
             report_latency("live_latency_stored", [time for each in written for time in each.stored], rate=rate)
+            report_latency("live_latency_after_store", [time for each in written for time in each.after], rate=rate)
             figure("live_latency_reached_rate", len(latencies) / seconds, "events/s", rate=rate, target_p99_ms=10)
 
 
@@ -57,7 +59,9 @@ class _Measured:
         self.job = job
         self.latencies: list[float] = []
         self.stored: list[float] = []
+        self.after: list[float] = []
         self._sent: dict[int, float] = {}
+        self._acknowledged: dict[int, float] = {}
         self._busy = asyncio.Lock()
 
     async def write(self) -> None:
@@ -65,9 +69,13 @@ class _Measured:
             began = self._sent[self.job.position.version + 1] = time.perf_counter()
             await self.job.append(1)
             self.stored.append(time.perf_counter() - began)
+            self._acknowledged[self.job.position.version] = time.perf_counter()
 
     def arrived(self, seq: int) -> None:
-        self.latencies.append(time.perf_counter() - self._sent.pop(seq))
+        now = time.perf_counter()
+        self.latencies.append(now - self._sent.pop(seq))
+        acknowledged = self._acknowledged.pop(seq, None)
+        self.after.append(0.0 if acknowledged is None else now - acknowledged)
 
 
 async def _steadily(rate: int, seconds: float, doings: list[Callable[[], object]]) -> None:

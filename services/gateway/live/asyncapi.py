@@ -7,23 +7,24 @@ from typing import Any
 
 import msgspec
 
-from services.gateway.live import inbound, session
+from services.gateway.live import inbound
 from services.gateway.live.frames import ControlFrame, DurableFrame
 from services.gateway.live.sockets import PATH
+from services.gateway.live.transport import CloseCode
 
 __all__ = ["document"]
 
 _CLOSE_CODES = {
-    session.CloseCode.DRAIN: "the server is about to stop: reconnect (4001 means the same)",
-    session.CloseCode.TRY_AGAIN_LATER: "the log does not answer: reconnect later",
-    session.CloseCode.SLOW: "the client reads too slowly: reconnect with `after`",
-    session.CloseCode.BAD_FRAMES: "too many bad frames, or a malformed `after`",
-    session.CloseCode.TOKEN: "the token or ticket is invalid or expired: refresh it, then reconnect",
-    session.CloseCode.FORBIDDEN_ORIGIN: "pages of this origin may not connect",
-    session.CloseCode.NO_SUCH_JOB: "no such job of yours",
-    session.CloseCode.TIMEOUT: "no credentials or no `pong` came in time",
-    session.CloseCode.CURSOR_BEYOND_HEAD: "the cursor is above the head (after `reset`): read the job over HTTP, connect with its version",
-    session.CloseCode.TOO_MANY: "too many connections or frames",
+    CloseCode.DRAIN: "the server is about to stop: reconnect (4001 means the same)",
+    CloseCode.TRY_AGAIN_LATER: "the log does not answer: reconnect later",
+    CloseCode.SLOW: "the client reads too slowly: reconnect with `after`",
+    CloseCode.BAD_FRAMES: "too many bad frames, or a malformed `after`",
+    CloseCode.TOKEN: "the token or ticket is invalid or expired: refresh it, then reconnect",
+    CloseCode.FORBIDDEN_ORIGIN: "pages of this origin may not connect",
+    CloseCode.NO_SUCH_JOB: "no such job of yours",
+    CloseCode.TIMEOUT: "no credentials or no `pong` came in time",
+    CloseCode.CURSOR_BEYOND_HEAD: "the cursor is above the head (after `reset`): read the job over HTTP, connect with its version",
+    CloseCode.TOO_MANY: "too many connections or frames",
 }
 
 

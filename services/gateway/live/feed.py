@@ -20,8 +20,9 @@ from libs.events.event import START, Recorded
 from libs.events.subjects import StreamId
 from libs.jobs.events import JobEvent
 from services.gateway.live import metrics
-from services.gateway.live.frames import Frame, delta, durable
+from services.gateway.live.frames import Frame, delta
 from services.gateway.live.source import Backfill, Source, Watch
+from services.gateway.live.translation import durable
 
 __all__ = ["Feed", "Watcher"]
 
@@ -264,6 +265,8 @@ class Feed:
                 page = []
             if not page:
                 self._watchers.add(watcher)
+                if self.parked is not None:
+                    watcher.notice(self.parked)
                 return
             cursor = page[-1].seq
             yield page

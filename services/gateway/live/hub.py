@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import time
 from collections.abc import AsyncIterator
@@ -24,6 +25,7 @@ __all__ = ["Connection", "Hub"]
 log = structlog.get_logger(__name__)
 
 _TICK_SECONDS = 1.0
+_SHARES = 20
 _PARKED = "gateway.parked_jobs"
 
 
@@ -106,8 +108,8 @@ class Hub:
         try:
             try:
                 await asyncio.shield(entry.starting)
-            except LogUnavailable:
-                await self._drop(stream, entry)
+            except Exception:
+                await self._drop(stream, entry)  # the next one tries anew
                 raise
             yield entry.feed
         finally:
@@ -130,29 +132,40 @@ class Hub:
         self._suspicious.set()
 
     async def _check_forever(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._suspicious.wait(), self._check_seconds)
+        """A share of the feeds at a time, so that thousands of heads are not asked for in one go; all of them when events may have been lost."""
+        for turn in itertools.cycle(range(_SHARES)):
+            everything = True
+            try:
+                await asyncio.wait_for(self._suspicious.wait(), self._check_seconds / _SHARES)
+            except TimeoutError:
+                everything = False
             self._suspicious.clear()
             try:
-                await self._check()
+                if turn == 0:
+                    await self._retire_idle()
+                    self._report()
+                await self._check(None if everything else turn)
             except Exception as error:
                 log.error("live.check_failed", exc_info=error)
 
-    async def _check(self) -> None:
-        """Compare all watched jobs with the log once; whoever did not answer is asked again soon."""
-        await self._retire_idle()
-        started = {stream: entry.feed for stream, entry in self._entries.items() if entry.starting.done()}
+    async def _check(self, turn: int | None) -> None:
+        """Compare watched jobs with the log once; those that did not answer are asked again soon."""
+        feeds = {
+            stream: entry.feed
+            for stream, entry in self._entries.items()
+            if entry.starting.done() and (turn is None or hash(stream) % _SHARES == turn)
+        }
+        if not feeds:
+            return
         try:
-            heads = await self._source.heads(started)
+            heads = await self._source.heads(feeds)
         except LogUnavailable as error:
             log.info("live.heads_unknown", error=str(error))
             heads = {}
-        for stream, feed in started.items():
+        for stream, feed in feeds.items():
             if (head := heads.get(stream)) is not None:
                 feed.check(head)
-        self._report()
-        if len(heads) < len(started):
+        if len(heads) < len(feeds):
             await asyncio.sleep(min(1.0, self._check_seconds))
             self._suspicious.set()
 
@@ -199,6 +212,9 @@ class Hub:
             await asyncio.sleep(_TICK_SECONDS)
             now = time.monotonic()
             for number, connection in enumerate(list(self._connections)):
-                connection.tick(now)
+                try:
+                    connection.tick(now)
+                except Exception as error:
+                    log.error("live.tick_failed", exc_info=error)
                 if number % 500 == 499:
                     await asyncio.sleep(0)

@@ -28,7 +28,8 @@ __all__ = ["NatsSource"]
 log = structlog.get_logger(__name__)
 
 _STREAM = "EVENTS"
-_HEADS_IN_FLIGHT_MAX = 256
+_HEADS_IN_FLIGHT_MAX = 64
+_WAITING_MAX = 65_536
 _TIMEOUT_SECONDS = 5
 
 
@@ -47,9 +48,12 @@ class _NatsWatch:
 class NatsSource:
     """A `Source` on one NATS connection and the job store."""
 
-    def __init__(self, client: Client, store: JetStreamStore[JobEvent]) -> None:
+    def __init__(
+        self, client: Client, store: JetStreamStore[JobEvent], *, waiting_messages_max: int = _WAITING_MAX
+    ) -> None:
         self._nats = client
         self._store = store
+        self._waiting_messages_max = waiting_messages_max  # of one job; past that NATS drops, and the log is asked
 
     async def watch(self, stream: StreamId, sink: Sink) -> _NatsWatch:
         async def live(message: Msg) -> None:
@@ -68,8 +72,10 @@ class NatsSource:
 
         opened: list[Subscription] = []
         try:
-            opened.append(await self._nats.subscribe(subjects.live_events_of(stream), cb=live))
-            opened.append(await self._nats.subscribe(subjects.delta(stream), cb=typed))
+            for subject, handler in ((subjects.live_events_of(stream), live), (subjects.delta(stream), typed)):
+                opened.append(
+                    await self._nats.subscribe(subject, cb=handler, pending_msgs_limit=self._waiting_messages_max)
+                )
             await self._nats.flush(timeout=_TIMEOUT_SECONDS)  # the server has the subscriptions
         except (nats.errors.Error, OSError, TimeoutError) as error:
             await _NatsWatch(opened).close()

@@ -6,13 +6,12 @@ Two tasks: one reads, one writes. The writer is woken once per burst and sends i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 from uuid import UUID
 
 import structlog
@@ -26,13 +25,13 @@ from services.gateway.live.frames import Ack, Closing, Error, Frame, Hello, Live
 from services.gateway.live.inbound import BadFrame
 from services.gateway.live.limits import Bucket
 from services.gateway.live.outbox import Outbox
-from services.gateway.live.protocol import WIRE
+from services.gateway.live.transport import CloseCode, Closed, Transport
 from services.gateway.ports import Commands
 from services.gateway.principal import Principal
 from services.gateway.problems import Code, Problem
 from services.gateway.tokens import InvalidToken
 
-__all__ = ["CloseCode", "Closed", "Session", "SessionContext", "Transport"]
+__all__ = ["Session", "SessionContext"]
 
 log = structlog.get_logger(__name__)
 
@@ -44,62 +43,6 @@ _RETRY_SECONDS_MAX = 5.0
 _PENDING_MAX = 256
 _PAGE_BURST = 500
 _BAD_FRAMES_PER_SECOND, _BAD_FRAMES_BURST = 1.0, 20.0
-
-
-class CloseCode:
-    """Why a socket was closed, in numbers."""
-
-    DRAIN = 1012
-    TRY_AGAIN_LATER = 1013
-    BAD_FRAMES = 4400
-    TOKEN = 4401
-    FORBIDDEN_ORIGIN = 4403
-    NO_SUCH_JOB = 4404
-    TIMEOUT = 4408
-    CURSOR_BEYOND_HEAD = 4409
-    TOO_MANY = 4429
-    SLOW = 4008
-
-
-class Closed(Exception):
-    """The client is gone."""
-
-
-class Transport:
-    """An ASGI WebSocket that was accepted: whole bursts in one write where the server can, frame by frame elsewhere."""
-
-    __slots__ = ("_receive", "_send", "_wire")
-
-    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
-        self._receive = receive
-        self._send = send
-        self._wire = WIRE in (scope.get("extensions") or {})
-
-    async def send(self, frames: list[Frame]) -> None:
-        """Hand frames to the connection; waits while the client is behind. Raises `Closed`."""
-        try:
-            if self._wire:
-                data = frames[0].wire if len(frames) == 1 else b"".join([frame.wire for frame in frames])
-                await self._send({"type": WIRE, "data": data})
-            else:
-                for frame in frames:
-                    await self._send({"type": "websocket.send", "text": frame.payload.decode()})
-        except (OSError, RuntimeError):
-            raise Closed from None
-
-    async def receive(self) -> str | bytes:
-        """The next message. Raises `Closed`."""
-        message = await self._receive()
-        if message["type"] == "websocket.disconnect":
-            raise Closed
-        text: str | None = message.get("text")
-        return text if text is not None else message["bytes"]
-
-    async def close(self, code: int, reason: str) -> None:
-        """Close, if it is not closed already; the server does not wait for a client that does not read."""
-        metrics.closes.labels(str(code)).inc()
-        with contextlib.suppress(OSError, RuntimeError):
-            await self._send({"type": "websocket.close", "code": code, "reason": reason})
 
 
 class _Asked:

@@ -19,9 +19,10 @@ from services.gateway.live.frames import Closing, Error, control
 from services.gateway.live.hub import Hub
 from services.gateway.live.inbound import BadFrame
 from services.gateway.live.limits import Limits, TooMany
-from services.gateway.live.session import CloseCode, Closed, Session, SessionContext, Transport
+from services.gateway.live.session import Session, SessionContext
 from services.gateway.live.source import Backfill
 from services.gateway.live.tickets import InvalidTicket, Tickets
+from services.gateway.live.transport import CloseCode, Closed, Transport
 from services.gateway.principal import Principal
 from services.gateway.problems import Code
 from services.gateway.tokens import InvalidToken

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 
@@ -30,6 +32,7 @@ from services.gateway.views import event_view
 __all__ = ["EventStreams"]
 
 HEARTBEAT_SECONDS = 15.0
+_FAREWELL_SECONDS = 3.0  # what still waits may be sent this long
 _RETRY_SECONDS_MIN, _RETRY_SECONDS_MAX = 1.0, 5.0
 _encoder = msgspec.json.Encoder()
 
@@ -96,6 +99,8 @@ class _Reader:
         self._expired = expired
         self._outbox = Outbox(self._end)
         self._ended = False
+        self._ended_at = 0.0
+        self._sender: asyncio.Task[Any] | None = None
 
     def offer(self, frame: Frame) -> None:
         if frame.recorded is not None:
@@ -105,18 +110,24 @@ class _Reader:
         pass  # the stream waits; that the job is parked is told by health and log
 
     def tick(self, now: float) -> None:
-        if self._expired():
+        if not self._ended and self._expired():
             self._end()
+        elif self._ended and now - self._ended_at > _FAREWELL_SECONDS and self._sender is not None:
+            self._sender.cancel()  # it waits for a client that does not read
 
     def drain(self) -> None:
         self._end()
 
     def _end(self) -> None:
+        if self._ended:
+            return
         self._ended = True
+        self._ended_at = time.monotonic()
         self._feed.detach(self)
         self._outbox.wake()
 
     async def body(self, cursor: int) -> AsyncIterator[bytes]:
+        self._sender = asyncio.current_task()
         wait = random.uniform(_RETRY_SECONDS_MIN, _RETRY_SECONDS_MAX)  # noqa: S311  # so that they do not all come back at once
         yield b"retry: %d\n\n" % (wait * 1000)
         async for page in self._replay(cursor):

@@ -33,7 +33,8 @@ from libs.jobs.events import (
 )
 from libs.jobs.evolve import evolve
 from libs.jobs.state import Job
-from services.gateway.live.frames import Ack, DurableFrame, control, delta, durable, status_after
+from services.gateway.live.frames import Ack, DurableFrame, control, delta
+from services.gateway.live.translation import durable, status_after
 from tests.services.gateway.live.histories import EACH_TYPE, events_of_type, recorded
 
 

@@ -254,3 +254,31 @@ async def test_a_socket_shows_what_another_process_stores(nats_server: EmbeddedN
             await watching.say(kind="chat", content="hello", ref="r")
             ack = await watching.until("ack")
     assert ([frame["seq"] for frame in told], ack[-1]["ref"]) == ([2, 3], "r")
+
+
+async def test_messages_that_nats_drops_for_a_slow_consumer_are_read_from_the_log(nats_server: EmbeddedNats) -> None:
+    async with AsyncExitStack() as stack:
+        hubs: list[Hub] = []
+        dropped = asyncio.Event()
+
+        async def recheck() -> None:
+            dropped.set()
+            hubs[0].recheck()
+
+        client = await connect(nats_server.settings("gateway"), "gateway", on_slow_consumer=recheck)
+        stack.push_async_callback(client.close)
+        store = JetStreamStore[JobEvent](client, EVENTS)
+        source = NatsSource(client, store, waiting_messages_max=1)
+        hubs.append(Hub(source, LogJobs(store), check_seconds=3600))
+        await stack.enter_async_context(hubs[0].running())
+        writing = await stack.enter_async_context(writer(nats_server))
+        feed = await stack.enter_async_context(hubs[0].feed(writing.stream))
+        seen = Seen()
+        await seen.follow(feed, 0)
+        new = [
+            NewEvent(id=new_id(), time=SystemClock().now(), event=UserMessagePosted(message_id=new_id(), content="x"))
+            for _ in range(100)
+        ]
+        await writing._store.append(writing.stream, new, after=writing.position)
+        await seen.reaches(101)
+    assert (dropped.is_set(), seen.versions) == (True, list(range(1, 102)))

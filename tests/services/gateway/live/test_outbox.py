@@ -6,8 +6,9 @@ import asyncio
 from uuid import uuid4
 
 from libs.jobs.events import UserMessagePosted
-from services.gateway.live.frames import Delta, Frame, control, durable
+from services.gateway.live.frames import Delta, Frame, control
 from services.gateway.live.outbox import Outbox
+from services.gateway.live.translation import durable
 from tests.services.gateway.live.histories import recorded
 
 

@@ -11,7 +11,7 @@ import pytest
 from libs.events.event import Cause
 from libs.events.subjects import StreamId
 from libs.jobs.commands import ApproveStep, CancelJob, PostMessage, RejectStep, RetryJob, SendSignal
-from libs.jobs.events import JobCancelled
+from libs.jobs.events import JobCancelled, UserMessagePosted
 from libs.process.clock import new_id
 from services.gateway.live import LiveSettings
 from services.gateway.live import session as session_module
@@ -549,9 +549,19 @@ async def test_a_client_that_never_reads_is_closed_with_4008_and_resumes_without
         assert [frame["seq"] for frame in await again.upto(head)] == list(range(seen + 1, head + 1))
 
 
-def _message(content: str) -> Any:
-    from libs.jobs.events import UserMessagePosted
+async def test_a_client_that_does_not_read_its_history_is_closed_with_4008(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "_STALL_SECONDS", 0.5)
+    job = await world.job()
+    for _ in range(100):
+        await world.happen(job, *[_message("x" * 4000) for _ in range(50)])
+    async with world.socket(job, after=0, max_queue=1) as client:
+        await asyncio.sleep(2.5)  # what the client does: nothing
+        assert await client.closed() == 4008
 
+
+def _message(content: str) -> UserMessagePosted:
     return UserMessagePosted(message_id=uuid4(), content=content)
 
 

@@ -99,3 +99,19 @@ async def test_a_draining_server_opens_no_stream(world: World) -> None:
     job = await world.job()
     await world.live.drain(0.1)
     assert await _opening(world, job.id, 0) is Code.DRAINING
+
+
+async def test_a_stream_nobody_reads_is_cut_off_after_its_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse_module, "_FAREWELL_SECONDS", 0.0)
+    job = await world.job()
+
+    async def send_to_a_client_that_does_not_read(body: AsyncIterator[bytes]) -> None:
+        async for _ in body:
+            await asyncio.Event().wait()
+
+    async with world.live.events(world.principal(), job.id, 1) as body:
+        sending = asyncio.create_task(send_to_a_client_that_does_not_read(body))
+        await asyncio.sleep(0)
+        await world.live.drain(0.1)
+        await asyncio.wait({sending}, timeout=5)
+    assert sending.cancelled()
