@@ -1,15 +1,15 @@
 """Print, as shell exports, how one user of a running `./jobstream up` connects to its servers.
 
-    eval "$(.venv/bin/python docs/how-to/connections.py operator .jobstream)"
+    eval "$(.venv/bin/python docs/how-to/connections.py projector .jobstream)"
 
-The first argument is a user of NATS (`operator`, `admin`, or a service); with `gateway`, `projector` or `admin` the database's URL is printed,
-too. The second is the data folder. Reads secrets: only who owns the folder can.
+For looking on, `./jobstream nats` is enough. The first argument is a user of NATS (`operator`, `admin`, or a service); with `gateway`,
+`projector` or `admin` the database's URL is printed, too, with `gateway` also the secret of access tokens. The second is the data folder.
+Reads secrets: only who owns the folder can.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -19,12 +19,13 @@ from pathlib import Path
 def exports(user: str, data: Path) -> Iterator[tuple[str, str]]:
     """Names and values."""
     secrets = json.loads((data / "secrets.json").read_text())
-    port = re.search(r"^port: (\d+)", (data / "nats" / "nats.conf").read_text(), re.MULTILINE)
-    if port is None or user not in secrets["nats"]:
+    if user not in secrets["nats"]:
         raise SystemExit(f"no user {user!r}; there are: {', '.join(secrets['nats'])}")
-    yield "NATS_URL", f"nats://127.0.0.1:{port[1]}"
+    yield "NATS_URL", (data / "run" / "nats-url").read_text().strip()
     yield "NATS_USER", user
     yield "NATS_PASSWORD", secrets["nats"][user]
+    if user == "gateway":
+        yield "JWT_SECRET", secrets["jwt"]
     password = secrets["postgres"].get(f"jobstream_{user}")
     if password is not None:
         moved = data / "postgres" / "location"

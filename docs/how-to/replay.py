@@ -1,6 +1,6 @@
 """Replay stored events into a file, one JSON object a line, oldest first; optionally of one owner, job or type, or until a time.
 
-    eval "$(.venv/bin/python docs/how-to/connections.py operator .jobstream)"
+    eval "$(./jobstream nats)"
     .venv/bin/python docs/how-to/replay.py 'evt.>' events.jsonl
     .venv/bin/python docs/how-to/replay.py 'evt.*.*.job_failed' failures.jsonl
 
