@@ -13,7 +13,7 @@ from benchmarks.figures import figure, report_latency
 from benchmarks.people import Person, Watch, register
 from benchmarks.stack import KINDS, model_server, stack
 
-_QUIET = {"LOG_LEVEL": "warning", "USER_REQUESTS_PER_SECOND": "100000"}
+_QUIET = {"LOG_LEVEL": "warning", "REQUESTS_PER_SECOND": "100000", "REQUESTS_BURST": "100000"}
 
 
 @click.command()

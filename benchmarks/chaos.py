@@ -43,9 +43,7 @@ def main(jobs: int, at_once: int, every: float, kinds: str, seed: int | None) ->
     sys.exit(1 if problems else 0)
 
 
-async def _run(
-    jobs: int, at_once: int, every: float, kinds: list[str], chance: random.Random, seed: int
-) -> list[str]:
+async def _run(jobs: int, at_once: int, every: float, kinds: list[str], chance: random.Random, seed: int) -> list[str]:
     async with model_server() as model:
         environ = {
             "OPENAI_BASE_URL": f"{model}/v1",
@@ -54,8 +52,10 @@ async def _run(
             "AGENTS_REPLICAS": "2",
             "RUNNER_REPLICAS": "2",
             "LEASE_SECONDS": "3",
-            "RECONCILE_SECONDS": "2",
-            "USER_REQUESTS_PER_SECOND": "100000",
+            "RECONCILE_INTERVAL_SECONDS": "2",
+            "RECONCILE_AFTER_SECONDS": "5",
+            "REQUESTS_PER_SECOND": "100000",
+            "REQUESTS_BURST": "100000",
         }
         async with stack(environ) as running, httpx2.AsyncClient(timeout=15) as client:
             people = [await register(running.url, client) for _ in range(min(at_once, 10))]
@@ -138,10 +138,14 @@ async def _check(watch: Watch, calls: dict[str, list[float]]) -> list[str]:
             for digest in _CALL.findall(said)[-1:]:
                 late = [at for at in calls.get(digest, ()) if at > stored_at]
                 if late:
-                    problems.append(f"{job_id}: {event['type']} {event['version']} was stored, and asked again {len(late)} times")
+                    problems.append(
+                        f"{job_id}: {event['type']} {event['version']} was stored, and asked again {len(late)} times"
+                    )
     shown = (await watch.person.call("GET", f"/api/jobs/{job_id}/", params={"min_version": len(events)})).json()
     if (shown["status"], len(shown["steps"]), len(shown["messages"])) != ("done", len(steps), len(replies) + turns):
-        problems.append(f"{job_id}: the job shows {shown['status']}, {len(shown['steps'])} steps, {len(shown['messages'])} messages")
+        problems.append(
+            f"{job_id}: the job shows {shown['status']}, {len(shown['steps'])} steps, {len(shown['messages'])} messages"
+        )
     return problems
 
 
