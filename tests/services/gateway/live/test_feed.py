@@ -43,6 +43,7 @@ class Seen:
         async for page in feed.replay(self, after):
             self.versions.extend(frame.seq for frame in page)
             self._changed.set()
+            await asyncio.sleep(0)  # sending takes its time, and more happens meanwhile
 
     async def reaches(self, version: int) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -120,6 +121,22 @@ def test_each_watcher_sees_each_version_once_in_order(what: list[str], joins: li
         await feed.close()
 
     asyncio.run(scenario())
+
+
+async def test_a_page_that_is_ahead_of_the_live_events_is_not_repeated_by_them() -> None:
+    world = World()
+    stream = await world.job(messages=2)
+    feed = feed_of(world.source, stream)
+    await feed.start()
+    held: list[Recorded[JobEvent]] = []
+    world.source.deliver = lambda sink, recorded: held.append(recorded)
+    await world.talk(stream, 2)
+    seen = Seen()
+    await seen.follow(feed, 0)  # reads up to version 5, of which 4 and 5 are still on their way
+    for recorded in held:
+        feed.on_event(recorded)
+    assert seen.versions == [1, 2, 3, 4, 5]
+    await feed.close()
 
 
 async def test_a_lost_last_event_arrives_after_a_check() -> None:

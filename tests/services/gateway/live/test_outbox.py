@@ -53,8 +53,8 @@ async def test_past_the_bound_deltas_go_first() -> None:
 
 
 async def test_a_reader_that_is_behind_gets_no_deltas_until_it_has_caught_up() -> None:
-    outbox = Outbox(Overflows(), frames_max=2)
-    for frame in (message(1), DELTA, message(2), DELTA):
+    outbox = Outbox(Overflows(), frames_max=3)
+    for frame in (message(1), DELTA, DELTA, message(2), DELTA):
         outbox.offer(frame)
     behind = [frame.kind for frame in await outbox.take()]
     outbox.offer(DELTA)
