@@ -189,9 +189,15 @@ async def _talk(client: Client, job_id: str, after: int) -> None:
     with JobDisplay() as display:
         typing = asyncio.create_task(_send_lines(client, job_id, display)) if sys.stdin.isatty() else None
         try:
+            live = ended = False
             async for frame in stream:
                 display.show(frame)
-                if frame.get("kind") == "status" and frame.get("status") in END_STATES:
+                match frame.get("kind"):
+                    case "live":
+                        live = True
+                    case "status":
+                        ended = frame.get("status") in END_STATES  # in a replay, a retry may follow
+                if live and ended:
                     return
         finally:
             if typing is not None:
