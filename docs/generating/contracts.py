@@ -19,7 +19,8 @@ from libs.jobs import commands, events, schemas
 from libs.jobs.commands import VERBS, WIRE
 from libs.jobs.events import EVENTS
 from services.gateway.live import asyncapi, inbound
-from services.gateway.live.frames import ControlFrame, DurableFrame, frame_of, status_after
+from services.gateway.live.frames import ControlFrame, DurableFrame
+from services.gateway.live.translation import frame_of, status_after
 from services.gateway.problems import Code
 
 __all__ = [
