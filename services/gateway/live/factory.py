@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +21,7 @@ from services.gateway.live.asyncapi import document
 from services.gateway.live.hub import Hub
 from services.gateway.live.limits import Limits
 from services.gateway.live.nats_source import NatsSource
+from services.gateway.live.pauses import rare_collections
 from services.gateway.live.session import SessionContext
 from services.gateway.live.sockets import Sockets
 from services.gateway.live.source import Backfill, Source
@@ -63,9 +64,12 @@ class Live:
         self._jobs = jobs
         self.websocket = sockets  # an ASGI application for scopes below `/ws/jobs/`
 
-    def running(self) -> AbstractAsyncContextManager[None]:
-        """The clockwork; nothing is served outside of this block."""
-        return self._hub.running()
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The clockwork; nothing is served outside of this block. Sets the process's garbage collector to short pauses."""
+        with rare_collections():
+            async with self._hub.running():
+                yield
 
     async def drain(self, seconds: float = 5.0) -> None:
         """Send everybody away, over `seconds` at most. Call it before the HTTP server stops."""
