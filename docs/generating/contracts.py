@@ -99,7 +99,7 @@ def frames_page() -> str:
         blocks += [f"### {_kind(frame)}", docstring(frame), _fields(frame)]
     blocks += [
         "## Frames of the client",
-        "`ref` comes back in the `ack` or `error`; `key` makes a frame idempotent: the same key on the same job is the same command.",
+        "`ref` comes back in the `ack` or `error`; `key` makes a frame idempotent: the same key and kind on the same job are the same command.",
     ]
     for frame in said:
         blocks += [f"### {_kind(frame)} (client)", docstring(frame), _fields(frame)]
