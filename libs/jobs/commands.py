@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, ClassVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -43,6 +43,7 @@ __all__ = [
     "StoreArtifact",
     "SuspendAttempt",
     "WireCommand",
+    "keyed_command_id",
 ]
 
 
@@ -101,6 +102,14 @@ class SendSignal(_Command, frozen=True, kw_only=True):
 WireCommand = CreateJob | PostMessage | CancelJob | RetryJob | ApproveStep | RejectStep | SendSignal
 
 WIRE: dict[str, type[WireCommand]] = {each.verb: each for each in WireCommand.__args__}
+
+
+def keyed_command_id(job_id: UUID, verb: str, key: str) -> UUID:
+    """The id of the command that a client sends under a key of its own: the same key and verb on the same job are the same command."""
+    return uuid5(
+        job_id, f"{verb}:{key}"
+    )  # with the verb, so that a cancel is never taken for the chat message before it
+
 
 # Which service decides which verb. `pause`, `resume`, `fork` and `continue` will join the runner's.
 VERBS: dict[str, str] = {

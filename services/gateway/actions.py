@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import structlog
 from prometheus_client import Histogram
 
 from libs.events.commands import Refusal
 from libs.events.subjects import StreamId
-from libs.jobs.commands import WireCommand
+from libs.jobs.commands import WireCommand, keyed_command_id
 from libs.process import metrics
 from libs.process.clock import new_id
 from services.gateway.ports import Commands, Jobs
@@ -46,7 +46,7 @@ class Actions:
         """
         if not await self._jobs.exists(principal.user_id, job_id):
             raise Problem(Code.NO_SUCH_JOB)
-        command_id = new_id() if key is None else uuid5(job_id, key)
+        command_id = new_id() if key is None else keyed_command_id(job_id, command.verb, key)
         structlog.contextvars.bind_contextvars(correlation_id=str(command_id))
         stream = StreamId(principal.user_id, job_id)
         began = time.monotonic()

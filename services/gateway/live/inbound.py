@@ -6,7 +6,7 @@ Pure, and total: whatever bytes come in, the answer is a frame or `BadFrame`.
 from __future__ import annotations
 
 from typing import Annotated, Any, NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 
@@ -18,6 +18,7 @@ from libs.jobs.commands import (
     RetryJob,
     SendSignal,
     WireCommand,
+    keyed_command_id,
 )
 from libs.process.clock import new_id
 from services.gateway.decoding import check_depth
@@ -38,7 +39,7 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_
 
 
 class _Wanted(_Said, frozen=True, kw_only=True):
-    key: _Ref | None = None  # the same key on the same job is the same command, however often it is sent
+    key: _Ref | None = None  # the same key and kind on the same job are the same command, however often it is sent
 
 
 class Say(_Wanted, frozen=True, kw_only=True, tag="chat"):
@@ -169,7 +170,9 @@ class Submission(NamedTuple):
 
 def submission(job_id: UUID, frame: Say | Approve | Reject | Cancel | Retry | Signal) -> Submission:
     """The command a frame stands for, under an id that its key determines."""
-    return Submission(_command(frame), new_id() if frame.key is None else uuid5(job_id, frame.key))
+    command = _command(frame)
+    command_id = new_id() if frame.key is None else keyed_command_id(job_id, command.verb, frame.key)
+    return Submission(command, command_id)
 
 
 def _command(frame: Say | Approve | Reject | Cancel | Retry | Signal) -> WireCommand:

@@ -39,6 +39,14 @@ async def test_an_idempotency_key_does_the_same_for_every_action(desk: Desk) -> 
     assert first.json() == again.json()
 
 
+async def test_one_key_under_two_verbs_is_two_commands(desk: Desk) -> None:
+    job_id = await desk.job()
+    key = {"Idempotency-Key": "1"}
+    assert (await desk.post(f"/api/jobs/{job_id}/messages/", {"content": "x"}, headers=key)).status_code == 202
+    assert (await desk.post(f"/api/jobs/{job_id}/cancel/", headers=key)).status_code == 202
+    assert (await desk.get(f"/api/jobs/{job_id}/")).json()["status"] == "cancelled"
+
+
 async def test_one_key_at_two_jobs_is_two_commands(desk: Desk) -> None:
     said = [await desk.post(f"/api/jobs/{await desk.job()}/messages/", {"content": "x", "key": "k"}) for _ in range(2)]
     assert said[0].json()["command_id"] != said[1].json()["command_id"]
