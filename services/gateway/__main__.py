@@ -8,6 +8,7 @@ from libs.process.lifecycle import Stopping, announce, run
 from libs.process.serving import serving
 from libs.process.settings import load_all
 from services.gateway.app import open_gateway
+from services.gateway.http_protocol import HttpProtocol
 from services.gateway.live import SERVER_OPTIONS, LiveSettings
 from services.gateway.settings import GatewaySettings
 
@@ -20,7 +21,7 @@ async def main(stopping: Stopping) -> None:
     async with open_gateway(settings, live_settings) as gateway:
         options = {
             **SERVER_OPTIONS,
-            "http": "httptools",
+            "http": HttpProtocol,
             "proxy_headers": bool(settings.trusted_proxies),
             "forwarded_allow_ips": settings.trusted_proxies,
             "timeout_graceful_shutdown": max(1, round(settings.stop_grace_seconds)),

@@ -30,6 +30,7 @@ class Code(StrEnum):
     UNKNOWN_KIND = "unknown_kind"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     TOO_LARGE = "too_large"
+    REQUEST_TIMEOUT = "request_timeout"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
     # who is asking
@@ -86,6 +87,7 @@ _SPECS: dict[Code, _Spec] = {
     Code.UNKNOWN_KIND: _Spec(422, "There is no such kind of job or frame"),
     Code.UNSUPPORTED_MEDIA_TYPE: _Spec(415, "Bodies must be application/json"),
     Code.TOO_LARGE: _Spec(413, "The body or frame is too large"),
+    Code.REQUEST_TIMEOUT: _Spec(408, "The request did not come in time", True),
     Code.METHOD_NOT_ALLOWED: _Spec(405, "This address does not know that method"),
     Code.IDEMPOTENCY_MISMATCH: _Spec(422, "The idempotency key was used with another body"),
     Code.TOKEN_MISSING: _Spec(401, "An access token is needed"),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import InternalServerException
 
 from services.gateway.decoding import decode_body, decode_query, decode_uuid
 from services.gateway.problems import Code, Fault, Problem
@@ -24,7 +25,11 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 async def body_of(request: HttpRequest, model: type[T]) -> T:
     """The body, checked. Raises `Problem`."""
-    return decode_body(await request.body(), request.headers.get("content-type"), model)
+    try:
+        body = await request.body()
+    except InternalServerException:  # the framework's word for a client that left before it had sent everything
+        raise Problem(Code.INVALID_JSON, "The body ended before it was complete.") from None
+    return decode_body(body, request.headers.get("content-type"), model)
 
 
 def query_of(request: HttpRequest, model: type[T]) -> T:

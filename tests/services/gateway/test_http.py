@@ -166,6 +166,25 @@ async def test_a_user_may_ask_only_so_much() -> None:
         assert (await desk.get("/api/jobs/", desk.eve)).status_code == 200
 
 
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error_of_ours(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent: list[Any] = []
+    coming = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(coming)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(name.lower().encode(), value.encode()) for name, value in desk.as_().items()]
+    scope = {"type": "http", "method": "POST", "path": "/api/jobs/", "query_string": b"", "headers": headers}
+    await desk.app(scope | {"client": None, "server": None, "root_path": "", "scheme": "http"}, receive, send)
+    assert sent[0]["status"] == 400
+    assert "error" not in capsys.readouterr().out
+
+
 async def test_an_error_of_ours_is_logged_but_not_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     async def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("-".join(["a", "secret", "detail"]))
