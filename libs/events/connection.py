@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import msgspec
 import nats
@@ -11,9 +13,11 @@ from nats.aio.client import Client
 
 from libs.process.settings import Secret, Settings
 
-__all__ = ["NatsSettings", "connect"]
+__all__ = ["NatsSettings", "connect", "leave"]
 
 log = structlog.get_logger(__name__)
+
+_LEAVE_SECONDS = 2.0
 
 
 class NatsSettings(Settings, kw_only=True, frozen=True):
@@ -70,3 +74,9 @@ async def connect(
         reconnected_cb=reconnected,
     )
     return client
+
+
+async def leave(client: Client) -> None:
+    """Send what is buffered and close; a server that is gone keeps nobody."""
+    with suppress(nats.errors.Error, OSError, TimeoutError):
+        await asyncio.wait_for(client.drain(), _LEAVE_SECONDS)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, assert_never
+from uuid import UUID
 
 import msgspec
 import nats.errors
@@ -16,6 +17,7 @@ from prometheus_client import Counter, Gauge
 
 from libs.events import subjects, wire
 from libs.events.errors import EventsError, InvalidSubject, LogUnavailable
+from libs.events.event import Cause
 from libs.process import faults
 
 if TYPE_CHECKING:
@@ -24,7 +26,17 @@ if TYPE_CHECKING:
 
     from libs.process.lifecycle import Stopping
 
-__all__ = ["Delivery", "Done", "Handler", "Later", "Outcome", "Refused", "Subscription", "lease_seconds_of"]
+__all__ = [
+    "Delivery",
+    "Done",
+    "Handler",
+    "Later",
+    "Outcome",
+    "Refused",
+    "Subscription",
+    "lease_seconds_of",
+    "leases_of",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +48,7 @@ _EXPIRES_SECONDS = 30.0
 _IDLE_HEARTBEAT_SECONDS = 5.0
 _PULL_AGAIN_SECONDS = 0.25
 _HAND_BACK_SECONDS = 2.0
+_CONSUMER_AGAIN_SECONDS = 0.5
 _BACKOFF_SECONDS_MAX = 30.0
 
 
@@ -61,14 +74,31 @@ Outcome = Done | Later | Refused
 class Delivery:
     """One message in this worker's hands, for as long as its lease lasts."""
 
-    def __init__(self, message: Msg, lease_seconds: float) -> None:
-        metadata = message.metadata
-        self.message = wire.Stored(message.subject, metadata.sequence.stream, message.headers or {}, message.data)
+    def __init__(self, message: wire.Stored, *, deliveries: int, reply: str, lease_seconds: float) -> None:
+        """`deliveries` counts this one; `reply` is where it is acknowledged. Raises `InvalidSubject`."""
+        self.message = message
         self.subject = subjects.parse(message.subject)
-        self.deliveries = metadata.num_delivered
-        self.reply = message.reply
+        self.deliveries = deliveries
+        self.reply = reply
         self._lease_seconds = lease_seconds
         self._lease_until = time.monotonic() + lease_seconds
+
+    @property
+    def is_hint(self) -> bool:
+        """Whether it comes from WAKEUPS: a reason to look at the job, and no event."""
+        return self.message.subject.startswith("wake.")
+
+    @property
+    def cause(self) -> Cause:
+        """What is done because of this event is caused by it."""
+        headers = self.message.headers
+        known = wire.cause_of(headers)
+        event_id = None if self.is_hint else headers.get(wire.MESSAGE_ID)
+        return Cause(
+            causation_id=UUID(event_id) if event_id else None,
+            correlation_id=known.correlation_id,
+            traceparent=known.traceparent,
+        )
 
     @property
     def lease_lost(self) -> bool:
@@ -99,6 +129,19 @@ async def lease_seconds_of(client: Client, stream: str, consumer: str, *, timeou
     if "error" in answer:
         raise LogUnavailable(f"{doing}: {answer['error'].get('description')}")
     return float(answer["config"]["ack_wait"]) / 1e9
+
+
+async def leases_of(client: Client, streams: Iterable[str], consumer: str) -> dict[str, float]:
+    """`lease_seconds_of` a consumer on each of these streams, asked until they exist."""
+    found: dict[str, float] = {}
+    for stream in streams:
+        while stream not in found:
+            try:
+                found[stream] = await lease_seconds_of(client, stream, consumer)
+            except LogUnavailable as error:
+                log.warning("subscription.waiting_for_consumer", error=str(error))
+                await asyncio.sleep(_CONSUMER_AGAIN_SECONDS)
+    return found
 
 
 class Subscription:
@@ -236,7 +279,12 @@ class Subscription:
 
     async def _handle(self, message: Msg) -> None:
         try:
-            delivery = Delivery(message, self._lease_seconds)
+            delivery = Delivery(
+                wire.Stored.of_delivery(message),
+                deliveries=message.metadata.num_delivered,
+                reply=message.reply,
+                lease_seconds=self._lease_seconds,
+            )
         except InvalidSubject as error:
             # Nobody but an operator with a client of their own can have put it there; it can never be handled.
             log.error("subscription.foreign_message", consumer=self._label, subject=message.subject, error=str(error))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 import structlog
@@ -35,6 +36,9 @@ FORCE_AFTER_SECONDS = 2.0
 LOOP_PROBE_SECONDS = 1.0
 
 
+T = TypeVar("T")
+
+
 class Stopping:
     """Set once, when the process was asked to end; whoever serves waits for it and then winds down."""
 
@@ -49,6 +53,16 @@ class Stopping:
 
     async def wait(self) -> None:
         await self._event.wait()
+
+    async def unless(self, wanted: Coroutine[Any, Any, T]) -> T | None:
+        """What is wanted, or None where the process is told to stop first; `wanted` is cancelled then."""
+        task, stop = asyncio.create_task(wanted), asyncio.create_task(self.wait())
+        try:
+            await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+            return await task if task.done() else None
+        finally:
+            task.cancel()
+            stop.cancel()
 
 
 def run(
@@ -65,6 +79,8 @@ def run(
     `main` asks for by `sys.exit`.
     """
     die_with_parent(os.environ.get("JOBSTREAM_PARENT_WATCH", ""))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a socket is a file, and the usual 1,024 are soon used up
     logs.configure(service, os.environ.get("LOG_LEVEL") or "info")
     try:
         with asyncio.Runner(loop_factory=_new_event_loop) as runner:

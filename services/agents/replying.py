@@ -6,12 +6,10 @@ import asyncio
 import random
 import time
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
-from libs.events import wire
 from libs.events.errors import LogUnavailable
 from libs.events.event import Cause
 from libs.events.subscription import Delivery, Done, Later, Outcome
@@ -111,7 +109,7 @@ class Replier:
             if job.reply is not None:
                 if await self._is_held(stream, job.reply):
                     # Whoever writes it goes on until no turn is left; only a hint that nobody else may follow up comes back.
-                    return Done() if delivery.deliveries == 1 and not _is_hint(delivery) else Later(self._lease_seconds)
+                    return Done() if delivery.deliveries == 1 and not delivery.is_hint else Later(self._lease_seconds)
                 stale = job.reply
             elif (wait := self._wait(job)) > _WAIT_IN_PLACE_SECONDS:
                 return Later(wait)
@@ -140,7 +138,7 @@ class Replier:
             takeover = stale is not None and now is not None and now.reply == stale
             return decide(now, StartReply(worker=self._holder.worker, takeover=takeover))
 
-        cause = _cause(delivery)
+        cause = delivery.cause
         # Held before it is stored, so that nobody who sees it stored finds it not held.
         with self._holder.hold(stream, job.reply_attempts + 1):
             committed = await self._jobs.transact(stream, start, cause=cause)
@@ -279,19 +277,3 @@ class Replier:
         _REPLIES.labels("gave_up" if gave_up else "failed").inc()
         log.warning("reply.failed", attempt=started.attempt, error=str(error), kind=type(error).__name__, last=gave_up)
         return job
-
-
-def _is_hint(delivery: Delivery) -> bool:
-    return delivery.message.subject.startswith("wake.")
-
-
-def _cause(delivery: Delivery) -> Cause:
-    """The event that woke us; a hint from WAKEUPS is no event."""
-    headers = delivery.message.headers
-    known = wire.cause_of(headers)
-    event_id = None if _is_hint(delivery) else headers.get(wire.MESSAGE_ID)
-    return Cause(
-        causation_id=UUID(event_id) if event_id else None,
-        correlation_id=known.correlation_id,
-        traceparent=known.traceparent,
-    )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
-from nats.errors import Error as NatsError
 
 from libs.events.commands import CommandLog
-from libs.events.connection import NatsSettings, connect
-from libs.events.errors import LogUnavailable
-from libs.events.subscription import Handler, Subscription, lease_seconds_of
+from libs.events.connection import NatsSettings, connect, leave
+from libs.events.subscription import Handler, Subscription, leases_of
 from libs.jobs.handling import CommandHandler
 from libs.jobs.liveness import Holder, worker_name
 from libs.jobs.repository import job_repository
@@ -24,10 +22,6 @@ from services.agents.replying import Replier
 from services.agents.retries import RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from nats.aio.client import Client
-
     from libs.llm.settings import ModelSettings
     from libs.process.lifecycle import Stopping
     from services.agents.settings import AgentsSettings
@@ -39,8 +33,8 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 SERVICE = "agents"
+_STREAMS = ("COMMANDS", "EVENTS", "WAKEUPS")
 _HINTS = 16  # hints handled at once: they are rare
-_LEAVE_SECONDS = 2.0
 _DELIVERIES_MAX = 1_000  # of a command that crashes its handler: hours of trying
 
 
@@ -59,10 +53,10 @@ async def run(
             for subscription in subscriptions:
                 subscription.reconnected()
 
-        nats = await _unless(stopping, connect(nats_settings, worker, on_reconnect=reconnected))
+        nats = await stopping.unless(connect(nats_settings, worker, on_reconnect=reconnected))
         if nats is None:
             return
-        stack.push_async_callback(_leave, nats)
+        stack.push_async_callback(leave, nats)
         model = create_model(model_settings)
         stack.push_async_callback(model.aclose)
 
@@ -70,7 +64,7 @@ async def run(
             return None if nats.is_connected else "NATS is not connected"
 
         health.check("nats", connected)
-        leases = await _unless(stopping, _leases(nats))
+        leases = await stopping.unless(leases_of(nats, _STREAMS, SERVICE))
         if leases is None:
             return
         holder = await stack.enter_async_context(Holder(nats, worker))
@@ -117,32 +111,3 @@ async def run(
             log.info("agents.started", worker=worker, slots=settings.slots, offline_model=model_settings.offline)
             await stopping.wait()
             health.draining()
-
-
-async def _leave(nats: Client) -> None:
-    """Send what is buffered and close; a server that is gone keeps nobody."""
-    with suppress(NatsError, OSError, TimeoutError):
-        await asyncio.wait_for(nats.drain(), _LEAVE_SECONDS)
-
-
-async def _leases(nats: Client) -> dict[str, float]:
-    """How long each stream's messages stay with a silent worker, asked until the consumers exist."""
-    while True:
-        try:
-            return {
-                stream: await lease_seconds_of(nats, stream, SERVICE) for stream in ("COMMANDS", "EVENTS", "WAKEUPS")
-            }
-        except LogUnavailable as error:
-            log.warning("agents.waiting_for_consumers", error=str(error))
-            await asyncio.sleep(0.5)
-
-
-async def _unless(stopping: Stopping, wanted: Coroutine[Any, Any, T]) -> T | None:
-    """What is wanted, or None where the process is told to stop first."""
-    task, stop = asyncio.create_task(wanted), asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
-        return await task if task.done() else None
-    finally:
-        task.cancel()
-        stop.cancel()

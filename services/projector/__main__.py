@@ -7,7 +7,7 @@ import sys
 
 import uvloop
 
-from libs.events.connection import NatsSettings, connect
+from libs.events.connection import NatsSettings, connect, leave
 from libs.events.objects import Objects
 from libs.process import logs
 from libs.process.lifecycle import Stopping, explain
@@ -41,7 +41,7 @@ async def rebuild_now(*, verify: bool) -> int:
         print(f"The read models were not rebuilt: {error}.", file=sys.stderr)
         return 1
     finally:
-        await client.close()
+        await leave(client)
     if differences:
         counts = ", ".join(f"{table}: {count}" for table, count in differences.counts.items() if count)
         print(f"The rebuilt rows differ from the live ones, which still serve ({counts}):")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import structlog
 
-from libs.events.connection import NatsSettings, connect
+from libs.events.connection import NatsSettings, connect, leave
 from libs.events.errors import LogUnavailable
 from libs.events.objects import Objects
 from libs.process.clock import SystemClock
@@ -100,7 +100,7 @@ async def _work(settings: ProjectorSettings, nats_settings: NatsSettings, health
             group.create_task(_take_turns(leader, settings, health))
             group.create_task(reconciler.run())
     finally:
-        await client.close()
+        await leave(client)
 
 
 async def _take_turns(leader: Leader, settings: ProjectorSettings, health: Health) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from libs.events.commands import CommandLog
-from libs.events.connection import connect
-from libs.events.errors import LogUnavailable
-from libs.events.subscription import Handler, Subscription, lease_seconds_of
+from libs.events.connection import connect, leave
+from libs.events.subscription import Handler, Subscription, leases_of
 from libs.jobs.handling import CommandHandler
 from libs.jobs.liveness import Holder, worker_name
 from libs.jobs.repository import job_repository
@@ -33,10 +32,6 @@ from services.runner.timers import Timers
 from services.runner.wakeups import WakeUps
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from nats.aio.client import Client
-
     from libs.events.connection import NatsSettings
     from libs.llm.port import ChatModel
     from libs.llm.settings import ModelSettings
@@ -83,16 +78,16 @@ async def run(
             model = create_model(model_settings)
             stack.push_async_callback(model.aclose)
         known = workflows(settings, model, timeout_seconds=model_settings.openai_timeout_seconds)
-        nats = await _unless(stopping, connect(nats_settings, worker, on_reconnect=reconnected))
+        nats = await stopping.unless(connect(nats_settings, worker, on_reconnect=reconnected))
         if nats is None:
             return
-        stack.push_async_callback(nats.drain)
+        stack.push_async_callback(leave, nats)
 
         async def connected() -> str | None:
             return None if nats.is_connected else "NATS is not connected"
 
         health.check("nats", connected)
-        leases = await _unless(stopping, _leases(nats))
+        leases = await stopping.unless(leases_of(nats, _STREAMS, SERVICE))
         if leases is None:
             return
         threads = ThreadPoolExecutor(settings.shard_slots, thread_name_prefix="shard")
@@ -159,24 +154,3 @@ def workflows(settings: RunnerSettings, model: ChatModel, *, timeout_seconds: fl
         return Workflows(settings.orchestrators, {"build": build})
     except UnknownWorkflow as error:
         raise SettingsError([str(error)]) from error
-
-
-async def _leases(nats: Client) -> dict[str, float]:
-    """How long each stream's messages stay with a silent worker, asked until the consumers exist."""
-    while True:
-        try:
-            return {stream: await lease_seconds_of(nats, stream, SERVICE) for stream in _STREAMS}
-        except LogUnavailable as error:
-            log.warning("runner.waiting_for_consumers", error=str(error))
-            await asyncio.sleep(0.5)
-
-
-async def _unless(stopping: Stopping, wanted: Coroutine[Any, Any, T]) -> T | None:
-    """What is wanted, or None where the process is told to stop first."""
-    task, stop = asyncio.create_task(wanted), asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
-        return await task if task.done() else None
-    finally:
-        task.cancel()
-        stop.cancel()

@@ -10,11 +10,9 @@ import asyncio
 import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, assert_never
-from uuid import UUID
 
 import structlog
 
-from libs.events import wire
 from libs.events.event import Cause
 from libs.events.subscription import Delivery, Done, Later
 from libs.events.subscription import Outcome as Handled
@@ -78,13 +76,13 @@ class WakeUps:
         if job is None or job.status.ended:
             self._jobs.forget(stream)
             return Done()
-        if _is_hint(delivery):
+        if delivery.is_hint:
             job = await self._look_after_timers(job)
         stale = job.attempt
         if stale is not None and await self._is_held(stream, stale):
             self._running.notify(stream)
             # Its holder keeps a wake-up of its own; only one that nobody else may follow up comes back.
-            first = delivery.deliveries == 1 and not _is_hint(delivery)
+            first = delivery.deliveries == 1 and not delivery.is_hint
             return Done() if first else Later(self._lease_seconds)
         function = self._workflows.get(job.kind)
         if function is None:
@@ -100,7 +98,7 @@ class WakeUps:
         return await still_held(self._nats, hold.worker, stream, hold.number)
 
     async def _attempt(self, job: Job, stale: Hold | None, function: WorkflowFunction, delivery: Delivery) -> Handled:
-        stream, cause = job.stream, _cause(delivery)
+        stream, cause = job.stream, delivery.cause
         await faults.reach("attempt.before_start")
         # Held before it is stored, so that nobody who sees it stored finds it not held.
         with self._holder.hold(stream, job.attempts + 1):
@@ -155,11 +153,11 @@ class WakeUps:
         if delivery.deliveries <= _UNKNOWN_KIND_DELIVERIES_MAX:
             log.warning("attempt.unknown_kind", kind=job.kind, known=self._workflows.kinds)
             return Later(min(2.0 ** (delivery.deliveries - 2), _UNKNOWN_KIND_DELAY_SECONDS_MAX))
-        started, job = await self._start(job, stale, _cause(delivery))
+        started, job = await self._start(job, stale, delivery.cause)
         if started is not None:
             message = f"No runner knows how to do {job.kind!r} jobs"
             command = FailJob(attempt=started.attempt, error=Failure(code="unknown_kind", message=message))
-            await self._jobs.transact(job.stream, lambda now: decide(now, command), cause=_cause(delivery))
+            await self._jobs.transact(job.stream, lambda now: decide(now, command), cause=delivery.cause)
         return Done()
 
     async def _look_after_timers(self, job: Job) -> Job:
@@ -175,19 +173,3 @@ class WakeUps:
                 committed = await self._jobs.transact(job.stream, lambda state, c=command: decide(state, c))  # type: ignore[misc]
                 job = committed.state or job
         return job
-
-
-def _is_hint(delivery: Delivery) -> bool:
-    return delivery.message.subject.startswith("wake.")
-
-
-def _cause(delivery: Delivery) -> Cause:
-    """The event that woke us; a hint from WAKEUPS is no event."""
-    headers = delivery.message.headers
-    known = wire.cause_of(headers)
-    event_id = None if _is_hint(delivery) else headers.get(wire.MESSAGE_ID)
-    return Cause(
-        causation_id=UUID(event_id) if event_id else None,
-        correlation_id=known.correlation_id,
-        traceparent=known.traceparent,
-    )

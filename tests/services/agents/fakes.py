@@ -11,6 +11,8 @@ import nats.errors
 
 from libs.events import subjects
 from libs.events.subjects import StreamId
+from libs.events.subscription import Delivery
+from libs.events.wire import Stored
 from libs.llm.port import ChatMessage, Completion, OnDelta, Usage
 from libs.llm.replies import ConversationTurn
 from libs.process.clock import new_id
@@ -52,16 +54,11 @@ class FakeNats:
         return [data for subject, data in self.published if subject.startswith("delta.")]
 
 
-class FakeDelivery:
+def wake_up(stream: StreamId, *, deliveries: int = 1, hint: bool = False) -> Delivery:
     """A wake-up in this worker's hands."""
-
-    def __init__(self, stream: StreamId, *, deliveries: int = 1, hint: bool = False) -> None:
-        subject = subjects.wakeup("agents", stream) if hint else subjects.event(stream, "user_message_posted")
-        headers = {} if hint else {"Nats-Msg-Id": str(new_id())}
-        self.subject = subjects.parse(subject)
-        self.message = SimpleNamespace(subject=subject, headers=headers)
-        self.deliveries = deliveries
-        self.lease_lost = False
+    subject = subjects.wakeup("agents", stream) if hint else subjects.event(stream, "user_message_posted")
+    headers = {} if hint else {"Nats-Msg-Id": str(new_id())}
+    return Delivery(Stored(subject, 1, headers, b""), deliveries=deliveries, reply="ack", lease_seconds=3600)
 
 
 class FakeModel:

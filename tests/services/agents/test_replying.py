@@ -27,7 +27,7 @@ from libs.process import faults
 from libs.process.clock import SystemClock, new_id
 from services.agents.replying import Replier
 from services.agents.retries import RetryPolicy
-from tests.services.agents.fakes import FakeDelivery, FakeModel, FakeNats
+from tests.services.agents.fakes import FakeModel, FakeNats, wake_up
 
 FINISHED = ConversationTurn("Thanks.", finished=True, summary="## Features\n- booking")
 QUESTION = ConversationTurn("Who will use it?", finished=False)
@@ -73,7 +73,7 @@ class Office:
             yield Replier(client, self.jobs(), model, holder, SystemClock(), **options)
 
     def wake(self, **options: Any) -> Any:
-        return FakeDelivery(self.stream, **options)
+        return wake_up(self.stream, **options)
 
 
 @pytest.fixture
@@ -335,7 +335,7 @@ async def test_a_worker_whose_lease_ran_out_stores_nothing(office: Office) -> No
     delivery = office.wake()
 
     async def paused() -> ConversationTurn:
-        delivery.lease_lost = True
+        delivery.abandon()
         return QUESTION
 
     async with office.worker(FakeModel(paused)) as replier:

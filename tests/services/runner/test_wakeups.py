@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from libs.events import subjects
 from libs.events.memory import MemoryStore
 from libs.events.repository import Repository
-from libs.events.subjects import StreamId, Subject
-from libs.events.subscription import Done, Later
+from libs.events.subjects import StreamId
+from libs.events.subscription import Delivery, Done, Later
 from libs.events.wire import Stored
 from libs.jobs.commands import CreateJob, StartAttempt
 from libs.jobs.decide import decide
@@ -31,21 +32,9 @@ from services.runner.wakeups import WakeUps
 STREAM = StreamId(new_id(), new_id())
 
 
-class FakeDelivery:
-    def __init__(self, *, deliveries: int = 1, hint: bool = False) -> None:
-        prefix = "wake.runner" if hint else "evt"
-        subject = f"{prefix}.{STREAM.owner}.{STREAM.id}" + ("" if hint else ".job_queued")
-        self.message = Stored(subject, 1, {}, b"")
-        self.deliveries = deliveries
-        self.lease_lost = False
-        self.abandoned = False
-
-    @property
-    def subject(self) -> Subject:
-        return Subject(STREAM, "")
-
-    def abandon(self) -> None:
-        self.abandoned = True
+def wake_up(*, deliveries: int = 1, hint: bool = False) -> Delivery:
+    subject = subjects.wakeup("runner", STREAM) if hint else subjects.event(STREAM, "job_queued")
+    return Delivery(Stored(subject, 1, {}, b""), deliveries=deliveries, reply="ack", lease_seconds=3600)
 
 
 async def short(job: JobContext) -> str:
@@ -83,7 +72,7 @@ class Office:
         await self.jobs.transact(STREAM, lambda job: decide(job, start), fresh=True)
 
     async def wake(self, **options: Any) -> Any:
-        return await self.handler(FakeDelivery(**options))  # type: ignore[arg-type]
+        return await self.handler(wake_up(**options))
 
     async def job(self) -> Job:
         job, _ = await self.jobs.load(STREAM)
@@ -206,10 +195,10 @@ async def test_a_fenced_attempt_sends_nothing_more() -> None:
 
     office = Office(flow)
     await office.queue()
-    delivery = FakeDelivery()
+    delivery = wake_up()
     handling = asyncio.create_task(office.handler(delivery))  # type: ignore[arg-type]
     await reached.wait()
     await office.start("runner-other")
     go.set()
     await handling
-    assert delivery.abandoned
+    assert delivery.lease_lost
