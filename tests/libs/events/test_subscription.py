@@ -26,6 +26,7 @@ class Inbox:
         self.client = client
         self.stream = stream
         self.name = f"test-{stream.id}"
+        self.latest = 0  # stream sequence of what was sent
 
     async def create(self) -> None:
         from nats.js.api import AckPolicy, ConsumerConfig
@@ -44,15 +45,20 @@ class Inbox:
     async def send(self, verb: str = "chat", payload: bytes = b"{}", stream: StreamId | None = None) -> None:
         headers = {wire.MESSAGE_ID: str(new_id())}
         subject = subjects.command(stream or self.stream, verb)
-        await wire.publish(self.client, subject, payload, headers, timeout=5)
+        ack = await wire.publish(self.client, subject, payload, headers, timeout=5)
+        self.latest = max(self.latest, ack.seq)
 
     async def outstanding(self) -> int:
         info = await self.client.jetstream().consumer_info("COMMANDS", self.name)
         return int(info.num_pending + info.num_ack_pending)
 
     async def settled(self) -> None:
+        """Return when everything sent is handled. The consumer may not have noticed yet what the stream has acknowledged."""
         async with asyncio.timeout(20):
-            while await self.outstanding():
+            while True:
+                info = await self.client.jetstream().consumer_info("COMMANDS", self.name)
+                if info.ack_floor.stream_seq >= self.latest and not info.num_ack_pending:
+                    return
                 await asyncio.sleep(0.02)
 
     @asynccontextmanager
