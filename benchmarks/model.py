@@ -10,7 +10,7 @@ import re
 
 import click
 
-from libs.llm.prompts import CEO, CLIENT_RELATIONS, CTO, JUDGE
+from libs.llm.prompts import CEO, CLIENT_RELATIONS, CTO
 from libs.llm.requirements import MARKER
 from libs.llm.scripted import Reply, Script, ScriptedServer, digest_of, role_of, turn_of
 from libs.llm.wire import Request
@@ -38,8 +38,6 @@ def answer(request: Request) -> Reply:
             return Reply(f"We build R1 for {token}. {mark}", {"agrees": True})
         case role if role == CTO:
             return Reply(f"One service does R1. {mark}\n\nVERDICT: agree", {"agrees": True})
-        case role if role == JUDGE:
-            return Reply("VERDICT: agree", {"agrees": True, "reason": mark})
         case _:
             return Reply(f"# {token}\n\nR1 is built. {mark}")
 

@@ -13,12 +13,10 @@ __all__ = [
     "CEO",
     "CLIENT_RELATIONS",
     "CTO",
-    "JUDGE",
     "ROLES",
     "SECRETARY",
     "SUMMARISE_NOW",
     "Contribution",
-    "agreement_messages",
     "ceo_messages",
     "conversation_messages",
     "cto_messages",
@@ -32,14 +30,12 @@ CLIENT_RELATIONS = "client_relations"
 CEO = "ceo"
 CTO = "cto"
 SECRETARY = "secretary"
-JUDGE = "judge"
 
 ROLES = {
     CLIENT_RELATIONS: "Client Relations",
     CEO: "CEO",
     CTO: "CTO",
     SECRETARY: "Secretary",
-    JUDGE: "Judge",
 }
 """The roles `ChatModel.complete` is called with, and the names people see; OPENAI_MODEL_<ROLE> sets a role's model."""
 
@@ -98,11 +94,6 @@ PRD_TASK = (
     "## Architecture, ## Risks, ## Milestones, ## Success measures, ## Open questions. Trace every requirement by its "
     "number."
 )
-
-_JUDGE = f"""Role: Judge
-Read one contribution to a discussion and decide whether its author accepts the plan as it stands.
-In JSON: `agrees` and `reason` in one sentence. In plain text: a line "VERDICT: agree" or "VERDICT: object".
-{_DATA}"""
 
 
 class Contribution(msgspec.Struct, frozen=True):
@@ -168,14 +159,6 @@ def secretary_messages(requirements: str, discussion: Sequence[Contribution]) ->
 def prd_messages(requirements: str, discussion: Sequence[Contribution]) -> list[ChatMessage]:
     """What the Secretary reads to write the PRD in Markdown. Role SECRETARY, no schema."""
     return _executive(_SECRETARY, requirements, discussion, PRD_TASK)
-
-
-def agreement_messages(contribution: Contribution) -> list[ChatMessage]:
-    """What the judge reads to decide separately whether a contribution agrees. Role JUDGE, schema `Agreement`."""
-    return [
-        ChatMessage("system", _JUDGE),
-        ChatMessage("user", f"Contribution of {contribution.agent}:\n{quote(contribution.content)}"),
-    ]
 
 
 REQUIREMENTS_HEADING = "Requirements summary:"

@@ -11,10 +11,8 @@ from libs.llm.port import Completion
 from libs.llm.requirements import MARKER, neutralise_marker, split_marker
 
 __all__ = [
-    "Agreement",
     "ConversationTurn",
     "ExecutiveTurn",
-    "agreement_from",
     "agreement_in",
     "conversation_message",
     "conversation_turn_from",
@@ -37,13 +35,6 @@ class ExecutiveTurn(msgspec.Struct, frozen=True):
 
     message: Annotated[str, msgspec.Meta(description="The contribution in Markdown.")]
     agrees: Annotated[bool, msgspec.Meta(description="True when you accept the plan as it stands.")]
-
-
-class Agreement(msgspec.Struct, frozen=True):
-    """A verdict on whether a contribution agrees with the plan."""
-
-    agrees: bool
-    reason: str
 
 
 def conversation_turn_from(completion: Completion, *, must_finish: bool = False) -> ConversationTurn:
@@ -73,10 +64,10 @@ def conversation_message(turn: ConversationTurn) -> str:
 
 
 def executive_turn_from(completion: Completion) -> ExecutiveTurn:
-    """An executive's turn: the structured one, else its words with the agreement read from them (`agreement_from`)."""
+    """An executive's turn: the structured one, else its words with the agreement read from them (`agreement_in`)."""
     if isinstance(completion.parsed, ExecutiveTurn):
         return completion.parsed
-    return ExecutiveTurn(completion.text, agrees=agreement_from(completion).agrees)
+    return ExecutiveTurn(completion.text, agrees=agreement_in(completion.text))
 
 
 _VERDICT = re.compile(r"^[ \t>*_#-]*verdict[*_]*\s*:[*_\s]*(?P<word>\w+)", re.IGNORECASE | re.MULTILINE)
@@ -90,28 +81,14 @@ _NO_REFUSAL = re.compile(r"\bno (?:further |more |remaining |other )?(?:objectio
 _ASSENT = re.compile(r"\b(?:agree[ds]?|accept(?:ed)?|approved?|sounds good|good to go)\b", re.IGNORECASE)
 
 
-def agreement_from(completion: Completion) -> Agreement:
-    """The verdict in a reply: the structured one, else the one its words give (`agreement_in`)."""
-    match completion.parsed:
-        case Agreement() as verdict:
-            return verdict
-        case ExecutiveTurn(agrees=agrees):
-            return Agreement(agrees, "stated by the speaker")
-        case _:
-            return agreement_in(completion.text)
-
-
-def agreement_in(text: str) -> Agreement:
-    """The verdict of words: their last `VERDICT:` line, else how they are put; in doubt they do not agree."""
+def agreement_in(text: str) -> bool:
+    """Whether words agree with the plan: their last `VERDICT:` line, else how they are put; in doubt they do not."""
     lines: list[str] = _VERDICT.findall(text)
     if lines:
-        return Agreement(lines[-1].casefold() in _YES, f"its verdict line says {lines[-1]}")
-    words = _NO_REFUSAL.sub("", text)
-    if refusal := _REFUSAL.search(words):
-        return Agreement(False, f"its words say {refusal.group(0).lower()}")
-    if assent := _ASSENT.search(words) or _NO_REFUSAL.search(text):
-        return Agreement(True, f"its words say {assent.group(0).lower()}")
-    return Agreement(False, "it does not say that it agrees")
+        return lines[-1].casefold() in _YES
+    if _REFUSAL.search(_NO_REFUSAL.sub("", text)):
+        return False
+    return bool(_ASSENT.search(text) or _NO_REFUSAL.search(text))
 
 
 def _without_marker(summary: str) -> str:

@@ -19,7 +19,7 @@ import click
 import msgspec
 
 from libs.llm import serving
-from libs.llm.prompts import CEO, CLIENT_RELATIONS, CTO, DISCUSSION_HEADING, JUDGE, ROLES, SECRETARY
+from libs.llm.prompts import CEO, CLIENT_RELATIONS, CTO, DISCUSSION_HEADING, ROLES, SECRETARY
 from libs.llm.requirements import MARKER
 from libs.llm.serving import Answer, ProtocolError, Receive, Send
 from libs.llm.wire import Request, error_body
@@ -301,8 +301,6 @@ def _built_in(request: Request, role: str) -> Reply:
             return Reply("One service and one database serve R1 and R2.\n\nVERDICT: agree", {"agrees": True})
         case _ if role == SECRETARY:
             return Reply("# Scripted document\n\nR1 and R2 are built as discussed.")
-        case _ if role == JUDGE:
-            return Reply("VERDICT: agree", {"agrees": True, "reason": "scripted"})
         case _:
             return Reply("Scripted reply.")
 

@@ -26,7 +26,6 @@ class ModelSettings(Settings, kw_only=True, frozen=True):
     openai_model_ceo: str | None = None
     openai_model_cto: str | None = None
     openai_model_secretary: str | None = None
-    openai_model_judge: str | None = None
     openai_timeout_seconds: Seconds = 120.0
     """The whole call."""
     openai_connect_timeout_seconds: Seconds = 10.0

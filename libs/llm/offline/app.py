@@ -102,9 +102,6 @@ def _speak(request: Request) -> tuple[str, dict[str, Any]]:
             brief = read_brief(messages)
             text = secretary.prd(brief) if PRD_TASK in brief.task else secretary.summary(brief)
             return text, {"message": text}
-        case "judge":
-            verdict = executives.judge(read_brief(messages).discussion_text)
-            return f"{verdict.reason}\n\n{_verdict(verdict.agrees)}", msgspec.to_builtins(verdict)
         case _:
             text = _unknown(request)
             return text, {"message": text}

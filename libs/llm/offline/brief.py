@@ -42,11 +42,6 @@ class Brief(msgspec.Struct, frozen=True):
         """Who it is for, in the person's words."""
         return "; ".join(self.said("Audience"))
 
-    @property
-    def discussion_text(self) -> str:
-        """Everything that was contributed."""
-        return "\n\n".join(said.content for said in self.discussion)
-
     def last_of(self, agent: str) -> str:
         """What an executive said last; empty before that."""
         return next((said.content for said in reversed(self.discussion) if said.agent == agent), "")

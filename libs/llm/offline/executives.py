@@ -8,9 +8,9 @@ from libs.llm.offline.brief import Brief
 from libs.llm.offline.design import Estimate, estimate
 from libs.llm.offline.statements import shortened
 from libs.llm.prompts import ROLES
-from libs.llm.replies import Agreement, ExecutiveTurn, agreement_in
+from libs.llm.replies import ExecutiveTurn
 
-__all__ = ["ceo_turn", "cto_turn", "judge"]
+__all__ = ["ceo_turn", "cto_turn"]
 
 _OBJECTION = re.compile(r"^- \*\*Objection on (R\d+):\*\* (?P<reason>.+)$", re.MULTILINE)
 _FOREIGN_OBJECTION = re.compile(r"\bObjection on (R\d+)\b", re.IGNORECASE)
@@ -45,11 +45,6 @@ def cto_turn(brief: Brief) -> ExecutiveTurn:
     else:
         lines += ["", "I agree: the plan can be built as it stands."]
     return ExecutiveTurn("\n".join(lines), agrees=agrees)
-
-
-def judge(text: str) -> Agreement:
-    """Whether a contribution agrees, by its words."""
-    return agreement_in(text)
 
 
 def _proposal(brief: Brief) -> str:

@@ -14,16 +14,13 @@ from libs.llm.prompts import (
     CEO,
     CLIENT_RELATIONS,
     CTO,
-    JUDGE,
     SECRETARY,
-    Contribution,
-    agreement_messages,
     ceo_messages,
     conversation_messages,
     cto_messages,
     prd_messages,
 )
-from libs.llm.replies import Agreement, ConversationTurn, ExecutiveTurn
+from libs.llm.replies import ConversationTurn, ExecutiveTurn
 from libs.llm.scripted import ScriptedServer
 from tests.libs.llm.conftest import Connections
 
@@ -33,7 +30,6 @@ STRUCTURED = [
     (CLIENT_RELATIONS, IDEA, ConversationTurn),
     (CEO, ceo_messages(SUMMARY), ExecutiveTurn),
     (CTO, cto_messages(SUMMARY, []), ExecutiveTurn),
-    (JUDGE, agreement_messages(Contribution("CTO", "cto", "I agree.")), Agreement),
 ]
 
 

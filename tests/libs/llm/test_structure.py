@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from libs.llm.port import ChatMessage, ModelBadRequest, ModelInvalidJson
-from libs.llm.replies import Agreement, ConversationTurn, ExecutiveTurn
+from libs.llm.replies import ConversationTurn, ExecutiveTurn
 from libs.llm.scripted import Fault, Reply, ScriptedServer
 from libs.llm.structure import parse, strict_schema
 from libs.llm.wire import Request
@@ -33,7 +33,7 @@ def objects_in(node: Any) -> list[dict[str, Any]]:
     return found + [inner for child in children for inner in objects_in(child)]
 
 
-@pytest.mark.parametrize("struct", [ConversationTurn, ExecutiveTurn, Agreement, Outer])
+@pytest.mark.parametrize("struct", [ConversationTurn, ExecutiveTurn, Outer])
 def test_every_object_of_a_schema_is_strict(struct: type[msgspec.Struct]) -> None:
     schema = strict_schema(struct)
     assert schema["type"] == "object"
@@ -49,19 +49,19 @@ def test_the_streamed_field_comes_first() -> None:
 
 
 def test_a_fenced_reply_is_read() -> None:
-    assert parse('```json\n{"agrees": true, "reason": "x"}\n```', Agreement) == Agreement(True, "x")
+    assert parse('```json\n{"message": "x", "agrees": true}\n```', ExecutiveTurn) == ExecutiveTurn("x", True)
 
 
 @pytest.mark.parametrize(
-    "text", ['{"agrees": tr', '{"agrees": "yes", "reason": 1}', "{}", "{" * 100_000, '{"agrees": "\\ud800"}']
+    "text", ['{"message": "x', '{"message": 1, "agrees": "yes"}', "{}", "{" * 100_000, '{"message": "\\ud800"}']
 )
 def test_json_that_is_not_the_schema_s_is_an_error(text: str) -> None:
     with pytest.raises(ModelInvalidJson):
-        parse(text, Agreement)
+        parse(text, ExecutiveTurn)
 
 
 def test_plain_words_are_no_structure_and_no_error() -> None:
-    assert parse("I agree.", Agreement) is None
+    assert parse("I agree.", ExecutiveTurn) is None
 
 
 def refusing(*supported: str, usage: bool = True) -> ScriptedServer:

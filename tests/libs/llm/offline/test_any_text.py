@@ -10,7 +10,6 @@ from libs.llm.offline.app import answer
 from libs.llm.port import ChatMessage
 from libs.llm.prompts import (
     Contribution,
-    agreement_messages,
     ceo_messages,
     conversation_messages,
     cto_messages,
@@ -65,5 +64,5 @@ def test_five_thousand_characters_are_read_in_a_blink() -> None:
     hard = ["a" * 5000, "a," * 2500, "for " * 1250, "with search and " * 300, "9" * 5000, ">" * 5000, "because " * 600]
     for text in hard:
         assert answer(request(conversation_messages([ChatMessage("user", text)]))).content
-        assert answer(request(agreement_messages(Contribution("CTO", "cto", text)))).content
+        assert answer(request(cto_messages(text, [Contribution("CEO", "ceo", text)]))).content
         assert answer(request(ceo_messages(text))).content
