@@ -6,12 +6,14 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
 from infra.embedded.binaries import MissingBinary
-from infra.embedded.folder import DataFolder, FolderInUse
+from infra.embedded.folder import DataFolder, FolderInUse, FolderUnusable
 from infra.embedded.nats import ServerFailed
 from infra.embedded.ports import free_port, is_free
 from infra.embedded.supervisor import Supervisor
@@ -33,15 +35,22 @@ Story = Callable[[str, Stopping], Awaitable[bool]]
 """What happens once everything serves: gets the URL, answers whether it went well."""
 
 
+class _Folder(click.Path):
+    """A folder that has a name: an empty one, as of a variable that is not set, would be the working directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("a folder is wanted, and this is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def _serving_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option(
             "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings: NAME=value, TOML or JSON."
         ),
         click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
-        click.option(
-            "--data", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_DATA, show_default=True
-        ),
+        click.option("--data", type=_Folder(path_type=Path, file_okay=False), default=DEFAULT_DATA, show_default=True),
         click.option("--port", type=click.IntRange(0, 65535), help=f"Default {DEFAULT_PORT}, else the next free one."),
     ):
         command = option(command)
@@ -72,7 +81,7 @@ def _serve(port: int | None, data: Path, host: str, config: Path | None, story: 
         except FolderInUse as error:
             _say(str(error))
             sys.exit(IN_USE_EXIT_STATUS)
-        except (ServerFailed, TopologyError, MigrationError, MissingBinary) as error:
+        except (FolderUnusable, ServerFailed, TopologyError, MigrationError, MissingBinary) as error:
             _say(f"jobstream could not start. {error}")
             sys.exit(1)
         sys.exit(0 if well else 1)
@@ -130,4 +139,5 @@ def _choose_port(port: int | None, host: str) -> int:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    with suppress(OSError):  # whoever read it may be gone: what runs goes on
+        print(text, file=sys.stderr, flush=True)

@@ -16,11 +16,15 @@ from infra.embedded.private import write_private
 from infra.nats import accounts
 from infra.postgres import roles
 
-__all__ = ["DataFolder", "FolderInUse", "Secrets", "make_secrets"]
+__all__ = ["DataFolder", "FolderInUse", "FolderUnusable", "Secrets", "make_secrets"]
 
 
 class FolderInUse(Exception):
     """Another supervisor serves this folder; the text says which one and where."""
+
+
+class FolderUnusable(Exception):
+    """Nothing can be kept in this folder; the text says why."""
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -58,9 +62,8 @@ class DataFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process alone; the kernel frees it whatever ends us. Raises `FolderInUse`."""
-        self._make()
-        with (self.path / "lock").open("a+", encoding="utf-8") as file:
+        """Hold the folder for this process alone; the kernel frees it whatever ends us. Raises `FolderInUse`, `FolderUnusable`."""
+        with self._open_lock() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -90,17 +93,33 @@ class DataFolder:
         return path.read_text() if path.exists() else None
 
     def secrets(self) -> Secrets:
-        """The secrets of this installation, made at the first call; users and roles added by a later release get theirs."""
+        """The secrets of this installation, made at the first call; users and roles added by a later release get theirs.
+
+        Raises `FolderUnusable`.
+        """
         path = self.path / "secrets.json"
         fresh = make_secrets()
         if path.exists():
-            kept = msgspec.json.decode(path.read_bytes(), type=Secrets)
+            try:
+                kept = msgspec.json.decode(path.read_bytes(), type=Secrets)
+            except msgspec.DecodeError as error:
+                raise FolderUnusable(f"{path} cannot be read ({error}); restore it from a backup.") from None
             known = Secrets(fresh.nats | kept.nats, fresh.postgres | kept.postgres, kept.postgres_superuser, kept.jwt)
             if known == kept:
                 return kept
             fresh = known
         write_private(path, msgspec.json.format(msgspec.json.encode(fresh), indent=2).decode() + "\n")
         return fresh
+
+    def _open_lock(self) -> IO[str]:
+        try:
+            self._make()
+            return (self.path / "lock").open("a+", encoding="utf-8")
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise FolderUnusable(
+                f"{self.path} cannot hold the data: {reason}; choose another folder with --data."
+            ) from None
 
     def _make(self) -> None:
         # As root, Postgres runs as nobody and must be able to pass; what is secret has its own mode.

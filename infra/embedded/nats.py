@@ -11,6 +11,8 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from infra.embedded.binaries import nats_server
 from infra.embedded.child import POLL_SECONDS, Child
 from infra.embedded.ports import LOOPBACK, free_port
@@ -26,6 +28,10 @@ READY_SECONDS = 60.0  # a long log is checked before the port opens
 
 class ServerFailed(Exception):
     """A server did not come up; the text ends with the last lines of its log."""
+
+
+class _Unhealthy(msgspec.Struct):
+    error: str = ""
 
 
 class EmbeddedNats:
@@ -119,6 +125,19 @@ class EmbeddedNats:
     def resume(self) -> None:
         if self.child is not None:
             self.child.send(signal.SIGCONT)
+
+    def write_error(self) -> str | None:
+        """Why it stores nothing any more, if so. After a write that failed, as on a full disk, only a restart makes it try again."""
+        try:
+            with urllib.request.urlopen(f"{self.monitor_url}/healthz", timeout=2):  # noqa: S310
+                return None
+        except urllib.error.HTTPError as answer:
+            with contextlib.suppress(OSError, msgspec.MsgspecError):
+                text = msgspec.json.decode(answer.read(), type=_Unhealthy).error
+                return text if "write error" in text else None
+        except OSError:
+            pass
+        return None
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError, urllib.error.URLError):

@@ -38,6 +38,8 @@ LONGEST_DELAY_SECONDS = 10.0
 HEALTHY_AFTER_SECONDS = 5.0
 LOG_BYTES_MAX = 16 * 1024 * 1024
 LOG_CHECK_SECONDS = 5.0
+WRITE_CHECK_SECONDS = 2.0
+ROOM_BYTES_MIN = 16 * 1024 * 1024
 
 
 class Part(Protocol):
@@ -114,6 +116,8 @@ class Supervisor:
         self.services = [*self._plan(secrets.nats, databases, secrets.postgres, secrets.jwt)]
         await asyncio.gather(*(self._bring_up(service) for service in self.services))
         self._keep(self._watch_logs())
+        if self.nats is not None:
+            self._keep(self._watch_writes(self.nats))
         self._write_targets()
         log.info("supervisor.ready", seconds=round(time.monotonic() - began, 3), pids=self._pids())
 
@@ -271,8 +275,23 @@ class Supervisor:
         while True:
             await asyncio.sleep(LOG_CHECK_SECONDS)
             for path in self.folder.logs.glob("*.log"):
-                if path.stat().st_size > LOG_BYTES_MAX:
-                    await asyncio.to_thread(_rotate, path)
+                with contextlib.suppress(OSError):  # on a full disk the log stays as it is
+                    if path.stat().st_size > LOG_BYTES_MAX:
+                        await asyncio.to_thread(_rotate, path)
+
+    async def _watch_writes(self, nats: EmbeddedNats) -> None:
+        """Restart NATS where it has given up writing and there is room again: by itself it would never write again."""
+        delay = WRITE_CHECK_SECONDS
+        while True:
+            await asyncio.sleep(delay)
+            error = await asyncio.to_thread(nats.write_error)
+            if error is None:
+                delay = WRITE_CHECK_SECONDS
+            elif shutil.disk_usage(self.folder.path).free >= ROOM_BYTES_MIN:
+                log.error("nats.write_failed", error=error)
+                self.notice("NATS could not write to its disk, which has room again; it is started again.")
+                await asyncio.to_thread(nats.stop)  # and whoever keeps it running starts it
+                delay = min(delay * 2, LONGEST_DELAY_SECONDS)
 
     def _write_targets(self) -> None:
         """Where Prometheus finds this installation's services (`file_sd_configs`)."""
@@ -282,8 +301,11 @@ class Supervisor:
             if (url := part.health_url)
         ]
         aside = self.folder.run / f"targets.{os.getpid()}"
-        aside.write_bytes(msgspec.json.encode(targets))
-        aside.replace(self.folder.run / "prometheus-targets.json")
+        try:
+            aside.write_bytes(msgspec.json.encode(targets))
+            aside.replace(self.folder.run / "prometheus-targets.json")
+        except OSError as error:
+            log.warning("targets.not_written", error=str(error))
 
 
 def _rotate(path: Path) -> None:

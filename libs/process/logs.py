@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
@@ -34,7 +35,8 @@ def configure(service: str, level: str = "info", to: TextIO | None = None) -> No
     """Send structlog's and the standard library's records to standard error (or `to`), redacted, from now on.
 
     Each line holds `time`, `level`, `event`, `service` and what `structlog.contextvars` has bound (job_id,
-    correlation_id ...). Access logs are off: paths carry tickets, and the metrics count requests.
+    correlation_id ...). Access logs are off: paths carry tickets, and the metrics count requests. Writing never raises:
+    where there is no room for a line it is lost, and who wrote it goes on.
     """
     threshold = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     shared: list[Processor] = [
@@ -51,7 +53,7 @@ def configure(service: str, level: str = "info", to: TextIO | None = None) -> No
     structlog.configure(
         processors=[*shared, *closing],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=lambda *_arguments: structlog.WriteLogger(to or sys.stderr),
+        logger_factory=lambda *_arguments: structlog.WriteLogger(cast("TextIO", _Unfailing(to or sys.stderr))),
         cache_logger_on_first_use=False,
     )
     handler = _Lines(to)
@@ -102,6 +104,22 @@ def _clean(value: Any, depth: int = 6) -> Any:
             return redact_text(repr(value))
         case _:
             return value
+
+
+class _Unfailing:
+    """A stream whose lines may be lost: a full disk under the log is no reason to fail at one's work."""
+
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._to.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._to.flush()
 
 
 class _Lines(logging.Handler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from cli import serve
 from infra.embedded.ports import free_port
@@ -129,3 +131,16 @@ def test_without_a_port_the_next_free_one_is_taken(monkeypatch: pytest.MonkeyPat
     taken = [serve.DEFAULT_PORT, serve.DEFAULT_PORT + 1]
     monkeypatch.setattr(serve, "is_free", lambda port, _host: port not in taken)
     assert serve._choose_port(None, "127.0.0.1") == serve.DEFAULT_PORT + 2
+
+
+def test_an_empty_data_folder_is_not_the_working_directory() -> None:
+    result = CliRunner().invoke(serve.up, ["--data", ""])
+    assert result.exit_code == 2
+    assert "a folder is wanted" in result.output
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_what_runs_goes_on_when_nobody_hears_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(full, write_through=True))
+        serve._say("nats ended unexpectedly")

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from infra.embedded.child import Child
-from infra.embedded.folder import DataFolder, FolderInUse
+from infra.embedded.folder import DataFolder, FolderInUse, FolderUnusable
 from infra.embedded.nats import EmbeddedNats, ServerFailed
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.embedded.settings import environment
@@ -81,6 +81,23 @@ def test_a_folder_is_free_again_after_its_holder_is_gone(tmp_path: Path) -> None
         pass
     with DataFolder(tmp_path / "d").locked():
         pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(FolderUnusable, match=r"file/d cannot hold the data: .*; choose another folder"),
+        DataFolder(tmp_path / "file" / "d").locked(),
+    ):
+        pass
+
+
+def test_broken_secrets_are_named_and_never_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_text("{")
+    with pytest.raises(FolderUnusable, match=r"secrets\.json cannot be read"):
+        DataFolder(tmp_path).secrets()
+    assert path.read_text() == "{"
 
 
 def test_users_added_by_a_later_release_get_their_secrets(tmp_path: Path) -> None:

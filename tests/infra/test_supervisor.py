@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -12,7 +13,10 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import nats
+import nats.errors
 import psutil
 import pytest
 
@@ -142,6 +146,45 @@ def test_a_killed_server_is_started_again_on_its_port(installation: Installation
 
     os.kill(before, signal.SIGKILL)
     eventually(lambda: listener() not in (None, before), f"a new {name} on {address}")
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the disk of another process can be made to seem full on Linux only"
+)
+def test_nats_that_gave_up_writing_is_started_again(installation: Installation) -> None:
+    import resource
+
+    installation.up()
+    before = installation.pids["nats"]
+    limit = (1, resource.RLIM_INFINITY)
+    resource.prlimit(before, resource.RLIMIT_FSIZE, limit)  # every write to a file fails, as on a full disk
+    assert not asyncio.run(stored(installation))
+    eventually(lambda: not psutil.pid_exists(before), "the end of the server that writes no more")
+    eventually(lambda: asyncio.run(stored(installation)), "a server that stores again")
+
+
+async def stored(installation: Installation) -> bool:
+    """Whether NATS takes a command."""
+    password = json.loads((installation.data / "secrets.json").read_text())["nats"]["gateway"]
+    url = (installation.data / "run" / "nats-url").read_text()
+    try:
+        client = await nats.connect(
+            url,
+            user="gateway",
+            password=password,
+            inbox_prefix="_INBOX_gateway",
+            allow_reconnect=False,
+            connect_timeout=1,
+        )
+    except (OSError, nats.errors.Error, TimeoutError):
+        return False
+    try:
+        answer = await client.request(f"cmd.{uuid4()}.{uuid4()}.chat", b"{}", timeout=2)
+        return "error" not in json.loads(answer.data)
+    except (OSError, nats.errors.Error, TimeoutError):
+        return False
+    finally:
+        await client.close()
 
 
 def monitors(pid: int) -> set[object]:

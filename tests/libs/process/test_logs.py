@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 
 import pytest
 import structlog
@@ -97,3 +98,13 @@ def test_secrets_in_tracebacks_are_blanked(capsys: pytest.CaptureFixture[str]) -
 def test_access_logs_stay_silent(capsys: pytest.CaptureFixture[str]) -> None:
     logging.getLogger("uvicorn.access").info('127.0.0.1 - "GET /?token=x"')
     assert lines(capsys) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_under_the_log_disturbs_nobody() -> None:
+    with Path("/dev/full").open("w", buffering=1) as full:
+        logs.configure("gateway", "info", to=full)
+        structlog.get_logger().info("http.request")
+        logging.getLogger("nats.aio").warning("lost it")
+        with pytest.raises(OSError, match="No space"):
+            full.close()  # what the stream still holds
