@@ -33,18 +33,21 @@ _CALL = re.compile(r"\[call ([0-9a-f]{16})\]")
 @click.option("--at-once", default=20, show_default=True)
 @click.option("--every", default=1.5, show_default=True, help="Seconds between kills, on average.")
 @click.option("--kinds", default=",".join(_KINDS), show_default=True)
+@click.option("--think", default=0.3, show_default=True, help="Seconds the model takes before each answer.")
 @click.option("--seed", default=None, type=int)
-def main(jobs: int, at_once: int, every: float, kinds: str, seed: int | None) -> None:
+def main(jobs: int, at_once: int, every: float, kinds: str, think: float, seed: int | None) -> None:
     """Kill processes at random while jobs are built; exits with 1 and the list where any promise was broken."""
     seed = secrets.randbelow(2**32) if seed is None else seed
-    problems = asyncio.run(_run(jobs, at_once, every, kinds.split(","), random.Random(seed), seed))
+    problems = asyncio.run(_run(jobs, at_once, every, kinds.split(","), think, random.Random(seed), seed))
     for problem in problems:
         sys.stderr.write(problem + "\n")
     sys.exit(1 if problems else 0)
 
 
-async def _run(jobs: int, at_once: int, every: float, kinds: list[str], chance: random.Random, seed: int) -> list[str]:
-    async with model_server() as model:
+async def _run(
+    jobs: int, at_once: int, every: float, kinds: list[str], think: float, chance: random.Random, seed: int
+) -> list[str]:
+    async with model_server(think_seconds=think, token_delay_seconds=0.02) as model:
         environ = {
             "OPENAI_BASE_URL": f"{model}/v1",
             "OPENAI_API_KEY": "none",
@@ -135,7 +138,10 @@ async def _check(watch: Watch, calls: dict[str, list[float]]) -> list[str]:
         if event["type"] in ("reply_posted", "step_recorded"):
             stored_at = datetime.fromisoformat(event["time"]).timestamp()
             said = event["data"].get("content") or event["data"].get("message")
-            for digest in _CALL.findall(said)[-1:]:
+            asked = [digest for digest in _CALL.findall(said) if digest in calls]
+            if not asked:
+                problems.append(f"{job_id}: {event['type']} {event['version']} names no call of the model")
+            for digest in asked[-1:]:
                 late = [at for at in calls.get(digest, ()) if at > stored_at]
                 if late:
                     problems.append(

@@ -50,7 +50,9 @@ async def _measure(events: int, runs: int) -> None:
             await _copy(running, entries)
             del entries
             rates = [await _rebuild(running, client, filled) for _ in range(runs)]
-            figure("rebuild", statistics.median(rates), "events/s", events=filled, best=round(max(rates)), target=60_000)
+            figure(
+                "rebuild", statistics.median(rates), "events/s", events=filled, best=round(max(rates)), target=60_000
+            )
             await _verify(running, client, filled)
         await client.close()
 

@@ -134,11 +134,12 @@ async def _ready(process: asyncio.subprocess.Process, log: Path) -> str:
 
 
 @asynccontextmanager
-async def model_server(module: str = "benchmarks.model") -> AsyncIterator[str]:
-    """Run a model server as a process of its own; yields its base URL without `/v1`."""
-    port = free_port()
+async def model_server(*, think_seconds: float = 0.0, token_delay_seconds: float = 0.0) -> AsyncIterator[str]:
+    """Run `benchmarks.model` as a process of its own; yields its base URL without `/v1`."""
+    module, port = "benchmarks.model", free_port()
+    options = ("--port", port, "--think", think_seconds, "--token-delay", token_delay_seconds)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, "--port", str(port), cwd=_ROOT, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", module, *map(str, options), cwd=_ROOT, stdout=asyncio.subprocess.PIPE
     )
     try:
         if process.stdout is None:
