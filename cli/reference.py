@@ -9,6 +9,7 @@ import pkgutil
 import sys
 import textwrap
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -83,12 +84,12 @@ def _settings(modules: list[ModuleType]) -> Iterator[str]:
     yield "All mistakes are reported at once, by name.\n"
     for cls in _settings_classes(modules):
         yield f"\n## {cls.__module__}\n\n{inspect.cleandoc(cls.__doc__ or '')}\n\n"
-        yield "| variable | expects | default | |\n|---|---|---|---|\n"
+        yield "| variable | expects | default | meaning |\n|---|---|---|---|\n"
         hints = get_type_hints(cls, include_extras=True)
-        comments = _comments(cls)
+        meanings = _meanings(cls)
         for field in msgspec.structs.fields(cls):
             yield f"| `{field.encode_name.upper()}` | {describe(hints[field.name])} | {_default(field)} | "
-            yield f"{comments.get(field.name, '').replace('|', chr(92) + '|')} |\n"
+            yield f"{meanings.get(field.name, '').replace('|', chr(92) + '|')} |\n"
 
 
 def _settings_classes(modules: list[ModuleType]) -> Iterator[type[Settings]]:
@@ -120,21 +121,19 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
             return f"`{value}`"
 
 
-def _comments(cls: type) -> dict[str, str]:
-    """What is written behind or below each field of the class."""
+def _meanings(cls: type[Settings]) -> dict[str, str]:
+    """What is written below each field, in the class or where it was inherited from."""
+    if cls is Settings:
+        return {}
     source = textwrap.dedent(inspect.getsource(cls))
-    lines = source.splitlines()
     (body,) = (node.body for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
-    found: dict[str, str] = {}
-    for node, following in zip(body, [*body[1:], None], strict=True):
-        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
-            continue
-        _, sign, behind = lines[(node.end_lineno or node.lineno) - 1][node.end_col_offset or 0 :].partition("#")
-        match following:
-            case ast.Expr(value=ast.Constant(value=str(text))):
-                found[node.target.id] = " ".join(text.split())
-            case _ if sign and not behind.strip().startswith("noqa"):
-                found[node.target.id] = behind.strip()
+    found = {
+        name: text for base in cls.__bases__ if issubclass(base, Settings) for name, text in _meanings(base).items()
+    }
+    for pair in pairwise(body):
+        match pair:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = " ".join(text.split())
     return found
 
 

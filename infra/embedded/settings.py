@@ -34,12 +34,15 @@ class SupervisorSettings(Settings, kw_only=True, frozen=True):
     nats_user: str | None = None
     """For all services; `GATEWAY_NATS_USER`, `AGENTS_NATS_PASSWORD` and so on are for one of them."""
     nats_password: Secret | None = None
+    """The password of `NATS_USER`."""
     nats_creds: str | None = None
     """A credentials file instead of user and password."""
     nats_admin_user: str | None = None
     """Who may manage streams, where the services' own user may not."""
     nats_admin_password: Secret | None = None
+    """The password of `NATS_ADMIN_USER`."""
     nats_admin_creds: str | None = None
+    """A credentials file instead of that user and password."""
     nats_replicas: Literal[1, 3, 5] = 1
     """Copies of every stream: 3 on a cluster."""
     nats_sync_interval: str = "always"
@@ -53,10 +56,13 @@ class SupervisorSettings(Settings, kw_only=True, frozen=True):
     jwt_secret: Secret | None = None
     """Signs access tokens; unset: made once and kept in the data folder."""
     agents_replicas: Count = 1
+    """Processes that talk requirements over."""
     runner_replicas: Count = 1
+    """Processes that run jobs."""
     lease_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     """How long work stays with a silent worker."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe lines that services log."""
     start_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     """How long a part may take to become ready."""
 

@@ -24,9 +24,13 @@ class NatsSettings(Settings, kw_only=True, frozen=True):
     """Where NATS is and who we are there."""
 
     nats_url: list[str] = msgspec.field(default_factory=lambda: ["nats://127.0.0.1:4222"])
+    """Servers of one cluster; any of them will do."""
     nats_user: str | None = None
+    """Who we are, where the server knows users by password."""
     nats_password: Secret | None = None
-    nats_creds: str | None = None  # path of a credentials file, instead of user and password
+    """The password of `NATS_USER`."""
+    nats_creds: str | None = None
+    """Path of a credentials file, instead of user and password."""
 
 
 async def connect(

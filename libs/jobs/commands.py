@@ -55,6 +55,8 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreateJob(_Command, frozen=True, kw_only=True):
+    """Make the job. Where it `talks`, `prompt` is the first turn of its conversation; else it is queued at once."""
+
     verb: ClassVar[str] = "create"
     kind: str
     prompt: str
@@ -65,21 +67,29 @@ class CreateJob(_Command, frozen=True, kw_only=True):
 
 
 class PostMessage(_Command, frozen=True, kw_only=True):
+    """Say something to the agent. Refused once the conversation is over."""
+
     verb: ClassVar[str] = "chat"
     content: str
     sender: str = "user"
 
 
 class CancelJob(_Command, frozen=True, kw_only=True):
+    """Call the job off. Refused once it is done or failed; a second time changes nothing."""
+
     verb: ClassVar[str] = "cancel"
     reason: str = ""
 
 
 class RetryJob(_Command, frozen=True, kw_only=True):
+    """Take a failed or cancelled job up where it stopped; any other refuses."""
+
     verb: ClassVar[str] = "retry"
 
 
 class ApproveStep(_Command, frozen=True, kw_only=True):
+    """Let the job go on. `approval_version` is the version of the request that is answered; for any other it is refused."""
+
     verb: ClassVar[str] = "approve"
     name: str
     approval_version: int
@@ -87,6 +97,8 @@ class ApproveStep(_Command, frozen=True, kw_only=True):
 
 
 class RejectStep(_Command, frozen=True, kw_only=True):
+    """Say no: the job fails with the comment. `approval_version` counts as for `ApproveStep`."""
+
     verb: ClassVar[str] = "reject"
     name: str
     approval_version: int
@@ -94,6 +106,8 @@ class RejectStep(_Command, frozen=True, kw_only=True):
 
 
 class SendSignal(_Command, frozen=True, kw_only=True):
+    """Give the workflow the named signal it waits for, with its data. Refused where nothing waits for it."""
+
     verb: ClassVar[str] = "signal"
     name: str
     data: Any = None
@@ -170,6 +184,8 @@ class StartAttempt(_Command, frozen=True, kw_only=True):
 
 
 class RecordStep(_Command, frozen=True, kw_only=True):
+    """Store a finished step with its result. Changes nothing where the step has one already."""
+
     attempt: int
     step_id: UUID
     name: str
@@ -183,6 +199,8 @@ class RecordStep(_Command, frozen=True, kw_only=True):
 
 
 class FailStep(_Command, frozen=True, kw_only=True):
+    """Note a try of a step that failed. Without `retry_in_seconds` it was the last."""
+
     attempt: int
     name: str
     tries: int
@@ -191,18 +209,24 @@ class FailStep(_Command, frozen=True, kw_only=True):
 
 
 class RequestApproval(_Command, frozen=True, kw_only=True):
+    """Ask a person. Changes nothing where the same was asked already."""
+
     attempt: int
     name: str
     summary: str
 
 
 class AwaitSignal(_Command, frozen=True, kw_only=True):
+    """Wait for a signal, until `due` where there is one. Changes nothing where it is waited for already."""
+
     attempt: int
     name: str
     due: datetime | None = None
 
 
 class SetTimer(_Command, frozen=True, kw_only=True):
+    """Sleep until `due`. Changes nothing where the timer was set: its first due time holds."""
+
     attempt: int
     name: str
     due: datetime
@@ -223,18 +247,24 @@ class SuspendAttempt(_Command, frozen=True, kw_only=True):
 
 
 class StartMap(_Command, frozen=True, kw_only=True):
+    """Cut work into `total` shards. Changes nothing where the map was started."""
+
     attempt: int
     name: str
     total: int
 
 
 class CompleteMap(_Command, frozen=True, kw_only=True):
+    """Every shard has a result. Changes nothing where the map was completed."""
+
     attempt: int
     name: str
     digest: str
 
 
 class ReportProgress(_Command, frozen=True, kw_only=True):
+    """Tell how far something has come."""
+
     attempt: int
     name: str
     done: float
@@ -244,6 +274,8 @@ class ReportProgress(_Command, frozen=True, kw_only=True):
 
 
 class StoreArtifact(_Command, frozen=True, kw_only=True):
+    """Note a file that lies in the object store. Changes nothing where the same content was noted under this name."""
+
     attempt: int
     name: str
     media_type: str
@@ -262,6 +294,8 @@ class CompleteJob(_Command, frozen=True, kw_only=True):
 
 
 class FailJob(_Command, frozen=True, kw_only=True):
+    """End the job with an error; from there only a person's `retry` goes on."""
+
     attempt: int
     error: Failure
     step: str | None = None

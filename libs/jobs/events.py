@@ -221,6 +221,8 @@ class ApprovalRequested(Event, frozen=True, kw_only=True):
 
 
 class ApprovalGranted(Event, frozen=True, kw_only=True):
+    """The person said yes: the job goes on."""
+
     name: str
     approval_version: int
     comment: str = ""
@@ -242,6 +244,8 @@ class SignalAwaited(Event, frozen=True, kw_only=True):
 
 
 class SignalReceived(Event, frozen=True, kw_only=True):
+    """The signal that the workflow waited for came, with its data."""
+
     name: str
     data: msgspec.Raw = msgspec.field(default_factory=_null)
 

@@ -20,15 +20,23 @@ class ModelSettings(Settings, kw_only=True, frozen=True):
     """
 
     openai_base_url: str | None = None
+    """Where a server speaks the protocol, with its `/v1`."""
     openai_api_key: Secret | None = None
+    """What the server knows us by; a local server needs none."""
     openai_model: str | None = None
+    """The model of every role without one of its own; unset: `gpt-4.1-mini` of OpenAI itself, else the first the server lists."""
     openai_model_client_relations: str | None = None
+    """The model that talks requirements over."""
     openai_model_ceo: str | None = None
+    """The model that proposes the plan."""
     openai_model_cto: str | None = None
+    """The model that accepts the plan or objects."""
     openai_model_secretary: str | None = None
+    """The model that writes summary and PRD."""
     openai_timeout_seconds: Seconds = 120.0
     """The whole call."""
     openai_connect_timeout_seconds: Seconds = 10.0
+    """Until the server has accepted the connection."""
     openai_first_token_timeout_seconds: Seconds = 60.0
     """From asking to the first piece of a streamed reply."""
     openai_token_gap_timeout_seconds: Seconds = 30.0

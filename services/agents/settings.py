@@ -18,7 +18,9 @@ class AgentsSettings(Settings, kw_only=True, frozen=True):
     """The conversation's limits; NATS and the model have settings of their own."""
 
     health_host: str = "127.0.0.1"
+    """The address that `/livez`, `/readyz` and `/metrics` are served at."""
     health_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
+    """Their port; 0: any free one, told in the log and in `RUNTIME_FILE`."""
     slots: Count = 100
     """Replies written at once by this process."""
     drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=10)] = 10.0
@@ -30,3 +32,4 @@ class AgentsSettings(Settings, kw_only=True, frozen=True):
     model_retry_delay_seconds: Seconds = 0.5
     """Before the second try; doubled for each later one."""
     model_retry_delay_seconds_max: Seconds = 30.0
+    """The longest pause before another try of a reply, unless the server asks for a longer one."""

@@ -19,34 +19,56 @@ class GatewaySettings(NatsSettings, kw_only=True, frozen=True):
     """Everything that can be set. Durations end in their unit."""
 
     database_url: Secret
-    jwt_secret: Secret  # at least 32 bytes; the same for every gateway
+    """The Postgres of accounts and read models, as the gateway's role."""
+    jwt_secret: Secret
+    """Signs access tokens and recognises refresh tokens: at least 32 bytes, the same for every gateway."""
     host: str = "127.0.0.1"
-    port: int = 8000  # 0: any free one
-    trusted_proxies: list[str] = []  # addresses whose X-Forwarded-For and -Proto are believed
-    cors_allowed_origins: list[str] = []  # `https://app.example.org`, or `*`; the sockets' origin check uses the same
-    allow_ws_token_query: bool | None = None  # by default only while listening on loopback
+    """The address HTTP and sockets are served at."""
+    port: int = 8000
+    """Their port; 0: any free one."""
+    trusted_proxies: list[str] = []
+    """Addresses whose X-Forwarded-For and X-Forwarded-Proto are believed; `*`: all."""
+    cors_allowed_origins: list[str] = []
+    """`https://app.example.org`, or `*`; the sockets' origin check uses the same."""
+    allow_ws_token_query: bool | None = None
+    """Whether a socket's URL may carry an access token; unset: only while listening on loopback."""
 
     access_token_seconds: int = 900
+    """How long an access token is accepted."""
     refresh_token_days: int = 30
-    refresh_grace_seconds: int = 10  # a refresh token used again this soon gives the same successor: two tabs at once
+    """How long a refresh token that is not used can be exchanged."""
+    refresh_grace_seconds: int = 10
+    """A refresh token used again this soon gives the same successor: two tabs at once."""
 
-    # What a job of a kind does first: talk its requirements over, or queue at once.
     job_kinds: dict[str, Literal["talk", "queue"]] = msgspec.field(default_factory=lambda: {"build": "talk"})
-    # Which approvals a kind knows, separated by `|`; a kind that is not listed takes any name.
+    """What a job of each kind does first: `talk` its requirements over, or `queue` at once; other kinds are refused."""
     job_approvals: dict[str, str] = {}
+    """Which approvals a kind knows, separated by `|`; a kind that is not listed takes any name."""
 
     body_bytes_max: int = 1_000_000
-    requests_per_second: float = 200.0  # of one user, at one gateway process
+    """The longest request body that is read; a longer one is refused."""
+    requests_per_second: float = 200.0
+    """What one user may ask for in the long run, at one gateway process."""
     requests_burst: int = 400
-    login_failures_per_account: int = 10  # in 15 minutes
-    login_failures_per_address: int = 100  # in 15 minutes
-    registrations_per_address: int = 1000  # in 15 minutes
+    """What one user may ask for at once, at one gateway process."""
+    login_failures_per_account: int = 10
+    """In 15 minutes; then sign-ins to the account are refused until the time is over."""
+    login_failures_per_address: int = 100
+    """In 15 minutes; then sign-ins from the address are refused until the time is over."""
+    registrations_per_address: int = 1000
+    """In 15 minutes; then registrations from the address are refused until the time is over."""
     outcome_wait_seconds: float = 2.0
-    read_timeout_seconds: float = 0.25  # how long one job's read models are waited for before its events are folded
+    """How long a command's decision is waited for before the answer says only that the command is stored."""
+    read_timeout_seconds: float = 0.25
+    """How long one job's read models are waited for before its events are folded."""
     list_timeout_seconds: float = 3.0
+    """How long a list is waited for before the answer is 503."""
     database_connections_max: int = 8
-    password_threads: int = 2  # passwords hashed at a time
-    stop_grace_seconds: float = 5.0  # how long open requests and sockets may take to end
+    """Connections to Postgres at a time, of this process."""
+    password_threads: int = 2
+    """Passwords hashed at a time."""
+    stop_grace_seconds: float = 5.0
+    """How long open requests and sockets may take to end."""
 
     def __post_init__(self) -> None:
         if len(self.jwt_secret.reveal().encode()) < _SECRET_BYTES_MIN:

@@ -19,9 +19,13 @@ class ProjectorSettings(Settings, kw_only=True, frozen=True):
     """NATS has settings of its own."""
 
     database_url: Secret
+    """The Postgres that holds the read models, as the projector's role."""
     read_schema: SchemaName = "read"
+    """The schema that the read models are written to; the gateway reads `read`."""
     health_host: str = "127.0.0.1"
+    """The address that `/livez`, `/readyz` and `/metrics` are served at."""
     health_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
+    """Their port; 0: any free one, told in the log and in `RUNTIME_FILE`."""
     projection_batch_max: Count = 4_000
     """Events written in one transaction."""
     projection_interval_seconds: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.008
@@ -32,10 +36,11 @@ class ProjectorSettings(Settings, kw_only=True, frozen=True):
     """How long a projector that holds the lock may stand still, while events wait, before another goes on without the lock."""
 
     reconcile_interval_seconds: Seconds = 10.0
+    """The pause between two searches for silent jobs."""
     reconcile_after_seconds: Seconds = 30.0
     """How long a job that could go on may be silent before somebody is told to look at it."""
     reconcile_hints_max: Count = 200
-    """Hints sent per round."""
+    """The most hints sent after one search."""
     reconcile_backoff_seconds_max: Seconds = 600.0
     """The longest pause between two hints about a job nothing happens to."""
     commands_keep_days: Annotated[float, msgspec.Meta(gt=0, le=36_500)] = 14.0

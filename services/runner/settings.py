@@ -19,7 +19,9 @@ class RunnerSettings(Settings, kw_only=True, frozen=True):
     """Which function does which kind of job, and how much at once; NATS and the model have settings of their own."""
 
     health_host: str = "127.0.0.1"
+    """The address that `/livez`, `/readyz` and `/metrics` are served at."""
     health_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
+    """Their port; 0: any free one, told in the log and in `RUNTIME_FILE`."""
     orchestrators: dict[str, str] = {}
     """`kind=package.module:callable`, separated by commas; `build` is the executive discussion unless named here.
 
@@ -43,3 +45,4 @@ class RunnerSettings(Settings, kw_only=True, frozen=True):
     model_retry_delay_seconds: Seconds = 1.0
     """Before the second try; doubled for each later one."""
     model_retry_delay_seconds_max: Seconds = 60.0
+    """The longest pause before another try of a model call, unless the server asks for a longer one."""

@@ -27,3 +27,8 @@ def test_every_variable_the_code_reads_is_told() -> None:
 
 def test_every_fault_point_that_is_told_of_can_be_reached(generated: dict[str, str]) -> None:
     assert [point for point in FAULT_POINTS if f"`{point}`" not in generated["fault-points.md"]] == []
+
+
+def test_every_setting_says_what_it_means(generated: dict[str, str]) -> None:
+    rows = [line for line in generated["settings.md"].splitlines() if line.startswith("| `")]
+    assert [row for row in rows if row.endswith("|  |")] == []

@@ -42,9 +42,13 @@ class LiveSettings(Settings, kw_only=True, frozen=True):
     """How much one user may do at a time at one gateway process."""
 
     live_connections_per_user: int = 200
-    live_frames_per_second: float = 50.0  # from one user, all connections together
+    """Sockets and event streams of one user at a time; one more is refused."""
+    live_frames_per_second: float = 50.0
+    """Frames from one user in the long run, all connections together."""
     live_frames_burst: float = 200.0
-    live_check_seconds: float = 5.0  # between two comparisons of watched jobs with the log
+    """Frames from one user at once, all connections together."""
+    live_check_seconds: float = 5.0
+    """The time between two comparisons of a watched job with the log, in case a live event was lost."""
 
 
 class TicketView(msgspec.Struct, frozen=True, kw_only=True):
