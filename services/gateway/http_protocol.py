@@ -112,6 +112,9 @@ class HttpProtocol(HttpToolsProtocol):
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n"
             f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
         )
-        if self.cycle is None or self.cycle.response_complete:  # else the answer would land in the middle of another
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if not answering or (
+            self.cycle.more_body and not self.cycle.response_started
+        ):  # else it would belong to another request
             self.transport.write(head.encode() + body)
         self.transport.close()

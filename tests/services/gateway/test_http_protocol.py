@@ -66,6 +66,11 @@ async def test_what_is_no_http_gets_a_problem(port: int, junk: bytes) -> None:
     assert code_in(await answer_to(port, junk)) == "invalid_parameter"
 
 
+async def test_a_body_that_is_no_http_gets_a_problem(desk: Desk, port: int) -> None:
+    head = f"POST /api/jobs/ HTTP/1.1\r\nAuthorization: {desk.as_()['Authorization']}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert code_in(await answer_to(port, head.encode() + b"zz\r\n")) == "invalid_parameter"
+
+
 async def test_a_head_without_end_is_refused_before_it_fills_the_memory(port: int) -> None:
     answer = await answer_to(port, HEAD, b"X: " + b"x" * HEAD_BYTES_MAX)
     assert answer.startswith(b"HTTP/1.1 431 ")
