@@ -9,7 +9,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -27,6 +26,11 @@ class SettingsRefused(ServerFailed):
     """The service ended because of its settings: starting it again would not help."""
 
 
+class _Announced(msgspec.Struct):
+    pid: int
+    health_url: str | None = None
+
+
 class ServiceProcess:
     """A replica of a service, run with `python -m services.<service>` unless another command is given."""
 
@@ -38,30 +42,23 @@ class ServiceProcess:
         log: Path,
         runtime_file: Path,
         command: Sequence[str] = (),
-        known_url: str | None = None,
     ) -> None:
-        """`known_url` is where it serves if it does not announce another address."""
         self.name = name
         self.service = name.partition("-")[0]
         self.log = log
         self.runtime_file = runtime_file
         self.env = dict(env) | {"RUNTIME_FILE": str(runtime_file)}
         self.command = list(command) or [sys.executable, "-P", "-m", f"services.{self.service}"]
-        self.known_url = known_url
         self.child: Child | None = None
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """What the running process announced (pid, health_url, url); empty before."""
-        try:
-            found: dict[str, Any] = msgspec.json.decode(self.runtime_file.read_bytes())
-        except (OSError, msgspec.DecodeError):
-            return {}
-        return found if self.child is not None and found.get("pid") == self.child.pid else {}
-
-    @property
     def health_url(self) -> str | None:
-        return self.facts.get("health_url") or self.facts.get("url") or self.known_url
+        """Where the running process serves its health, as it announced; None before."""
+        try:
+            found = msgspec.json.decode(self.runtime_file.read_bytes(), type=_Announced)
+        except (OSError, msgspec.DecodeError):
+            return None
+        return found.health_url if self.child is not None and found.pid == self.child.pid else None
 
     def spawn(self) -> Child:
         """Start the process; from the main thread, see `Child`."""

@@ -19,6 +19,7 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=64)]
 # Known to the supervisor alone, or handed on under another name.
 _KEPT_BACK = {"NATS_ADMIN_USER", "NATS_ADMIN_PASSWORD", "NATS_ADMIN_CREDS", "DATABASE_URL", "JWT_SECRET", "PGPASSWORD"}
 _KEPT_BACK |= {"NATS_USER", "NATS_PASSWORD", "NATS_CREDS", "HOST", "PORT", "RUNTIME_FILE", "JOBSTREAM_PARENT_WATCH"}
+_KEPT_BACK |= {"LEASE_SECONDS"}  # the consumers' property: services ask NATS for it
 _KEPT_BACK |= {
     f"{service.upper()}_{name}"
     for service in SERVICES

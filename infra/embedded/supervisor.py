@@ -24,7 +24,6 @@ from infra.embedded.settings import SERVICES, SupervisorSettings, environment
 from infra.nats import topology
 from infra.postgres import roles
 from libs.process.lifecycle import Stopping
-from libs.process.serving import url_of
 from libs.process.settings import SettingsError, load
 
 __all__ = ["Part", "Supervisor"]
@@ -182,7 +181,6 @@ class Supervisor:
         for service in SERVICES:
             own: dict[str, str | None] = {
                 "LOG_LEVEL": settings.log_level,
-                "LEASE_SECONDS": f"{settings.lease_seconds:g}",
                 "DATABASE_URL": databases.get(service),
                 "HEALTH_HOST": "127.0.0.1",
                 "HEALTH_PORT": "0",
@@ -204,7 +202,6 @@ class Supervisor:
                     log=self.folder.log(name),
                     runtime_file=self.folder.run / f"{name}.json",
                     command=self.commands.get(service, ()),
-                    known_url=url_of(self.host, self.port) if service == "gateway" else None,
                 )
 
     async def _bring_up(self, part: Part) -> None:

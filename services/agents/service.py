@@ -44,9 +44,9 @@ async def run(
     """Serve until told to stop."""
     health = Health(SERVICE)
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serve(health, settings.health_host, settings.health_port))
+        await stack.enter_async_context(serve(health, settings.health_host, settings.health_port))
         worker = worker_name(SERVICE)
-        announce(health_url=url, worker=worker)
+        announce(worker=worker)
         subscriptions: list[Subscription] = []
 
         async def reconnected() -> None:

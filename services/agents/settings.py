@@ -20,7 +20,7 @@ class AgentsSettings(Settings, kw_only=True, frozen=True):
     health_host: str = "127.0.0.1"
     """The address that `/livez`, `/readyz` and `/metrics` are served at."""
     health_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
-    """Their port; 0: any free one, told in the log and in `RUNTIME_FILE`."""
+    """Their port; 0: any free one, told in `RUNTIME_FILE`."""
     slots: Count = 100
     """Replies written at once by this process."""
     drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=10)] = 10.0

@@ -27,7 +27,7 @@ async def main(stopping: Stopping) -> None:
             "timeout_graceful_shutdown": max(1, round(settings.stop_grace_seconds)),
         }
         async with serving(gateway.app, settings.host, settings.port, **options) as url:
-            announce(url=url)
+            announce(url=url, health_url=url)
             log.info("gateway.ready", url=url)
             await stopping.wait()
             gateway.health.draining()

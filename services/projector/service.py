@@ -17,7 +17,6 @@ from libs.events.errors import LogUnavailable
 from libs.events.objects import Objects
 from libs.process.clock import SystemClock
 from libs.process.health import Health, serve
-from libs.process.lifecycle import announce
 from services.projector.leading import Leader, NewerTables
 from services.projector.log import LogClient, PositionBeyondEnd
 from services.projector.rebuild import RebuildError
@@ -55,8 +54,7 @@ async def run(settings: ProjectorSettings, nats_settings: NatsSettings, stopping
     """Serve until told to stop."""
     health = Health(SERVICE)
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serve(health, settings.health_host, settings.health_port))
-        announce(health=url)
+        await stack.enter_async_context(serve(health, settings.health_host, settings.health_port))
         work = asyncio.create_task(_work(settings, nats_settings, health))
         stop = asyncio.create_task(stopping.wait())
         try:

@@ -63,9 +63,9 @@ async def run(
     """Serve until told to stop. With a `model` of the caller's own, that one speaks, and is closed by the caller."""
     health = Health(SERVICE)
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serve(health, settings.health_host, settings.health_port))
+        await stack.enter_async_context(serve(health, settings.health_host, settings.health_port))
         worker = worker_name(SERVICE)
-        announce(health_url=url, worker=worker)
+        announce(worker=worker)
         running = Running()
         subscriptions: list[Subscription] = []
 

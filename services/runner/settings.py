@@ -21,7 +21,7 @@ class RunnerSettings(Settings, kw_only=True, frozen=True):
     health_host: str = "127.0.0.1"
     """The address that `/livez`, `/readyz` and `/metrics` are served at."""
     health_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
-    """Their port; 0: any free one, told in the log and in `RUNTIME_FILE`."""
+    """Their port; 0: any free one, told in `RUNTIME_FILE`."""
     orchestrators: dict[str, str] = {}
     """`kind=package.module:callable`, separated by commas; `build` is the executive discussion unless named here.
 

@@ -15,9 +15,9 @@ async def main(stopping: Stopping) -> None:
         sys.exit(2)
     health = Health(sys.argv[1])
     port = int(os.environ["PORT"]) if "PORT" in os.environ else 0
-    async with serve(health, "127.0.0.1", port) as url:
+    async with serve(health, "127.0.0.1", port):
         health.started()
-        announce(health_url=url, nats_user=os.environ["NATS_USER"], has_database="DATABASE_URL" in os.environ)
+        announce(nats_user=os.environ["NATS_USER"], has_database="DATABASE_URL" in os.environ)
         await stopping.wait()
 
 

@@ -119,11 +119,12 @@ def test_a_service_inherits_settings_but_no_other_ones_secrets() -> None:
         "AGENTS_NATS_PASSWORD": "own",
         "DATABASE_URL": "postgresql://x",
         "PORT": "1",
+        "LEASE_SECONDS": "3",
     }
-    assert environment(inherited, "agents", LEASE_SECONDS="3", DATABASE_URL=None) == {
+    assert environment(inherited, "agents", HEALTH_PORT="0", DATABASE_URL=None) == {
         "OPENAI_MODEL": "m",
         "NATS_PASSWORD": "own",
-        "LEASE_SECONDS": "3",
+        "HEALTH_PORT": "0",
     }
 
 
