@@ -35,7 +35,7 @@ def read_request(scope: Any) -> Request:
     try:
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True, max_num_fields=20)
     except ValueError:
-        query = {}
+        query = {"after": [""]}  # unreadable: the cursor may have been in it, and going on without it would lose events
     authorization = headers.get(b"authorization", b"").decode("latin-1")
     scheme, _, credentials = authorization.partition(" ")
     after, after_valid = _cursor(query.get("after"))
