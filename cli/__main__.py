@@ -11,7 +11,8 @@ __all__ = ["main"]
 _COMMANDS = {
     "up": "cli.serve:up",
     "demo": "cli.serve:demo",
-    "nats": "cli.nats:nats",
+    "nats": "cli.servers:nats",
+    "postgres": "cli.servers:postgres",
     "test": "cli.testing:test",
     "reference": "cli.reference:reference",
     "register": "cli.jobs:register",

@@ -126,7 +126,12 @@ def _environ_names(path: Path) -> Iterator[str]:
 
 
 def _help(command: click.Command, name: str) -> str:
-    context = click.Context(command, info_name=name, terminal_width=_WIDTH, max_content_width=_WIDTH)
+    from cli.__main__ import main
+
+    # The names of the help option are inherited, and remembered by a command that was asked once.
+    context = click.Context(
+        command, info_name=name, terminal_width=_WIDTH, max_content_width=_WIDTH, **main.context_settings
+    )
     return f"```text\n{command.get_help(context)}\n```"
 
 

@@ -2,8 +2,9 @@
 
     eval "$(.venv/bin/python docs/how-to/connections.py projector .jobstream)"
 
-For looking on, `./jobstream nats` is enough. The first argument is a user of NATS (`operator`, `admin`, or a service); with `gateway`,
-`projector` or `admin` the database's URL is printed, too, with `gateway` also the secret of access tokens. The second is the data folder.
+For looking on, `./jobstream nats` and `./jobstream postgres` are enough. The first argument is a user of NATS (`operator`, `admin`, or a
+service); for those who have a role in Postgres, too, the database's URL is printed, with `gateway` also the secret of access tokens. The
+second is the data folder.
 Reads secrets: only who owns the folder can.
 """
 
@@ -28,10 +29,8 @@ def exports(user: str, data: Path) -> Iterator[tuple[str, str]]:
         yield "JWT_SECRET", secrets["jwt"]
     password = secrets["postgres"].get(f"jobstream_{user}")
     if password is not None:
-        moved = data / "postgres" / "location"
-        folder = Path(moved.read_text().strip()) if moved.exists() else data / "postgres"
-        lines = (folder / "cluster" / "postmaster.pid").read_text().splitlines()
-        yield "DATABASE_URL", f"postgresql://jobstream_{user}:{password}@127.0.0.1:{lines[3]}/jobstream"
+        place = (data / "run" / "postgres-url").read_text().rpartition("@")[2]
+        yield "DATABASE_URL", f"postgresql://jobstream_{user}:{password}@{place}"
 
 
 if __name__ == "__main__":

@@ -83,13 +83,13 @@ class DataFolder:
         self._lock_file.write(msgspec.json.encode({"pid": os.getpid(), "url": url}).decode())
         self._lock_file.flush()
 
-    def note_nats(self, url: str) -> None:
-        """Write down where NATS is, for people with its command-line tool."""
-        (self.run / "nats-url").write_text(url)
+    def note_server(self, name: str, url: str) -> None:
+        """Write down where an embedded server is, for people with its command-line tool."""
+        (self.run / f"{name}-url").write_text(url)
 
-    def nats_url(self) -> str | None:
-        """Where NATS was at the last start; None if there was none."""
-        path = self.run / "nats-url"
+    def server_url(self, name: str) -> str | None:
+        """Where that server was at its last start; None if there was none."""
+        path = self.run / f"{name}-url"
         return path.read_text() if path.exists() else None
 
     def secrets(self) -> Secrets:

@@ -81,7 +81,12 @@ async def provision_server(superuser_url: str, admin_url: str, passwords: dict[s
         await roles.ensure_database(connection, DATABASE)
     finally:
         await connection.close()
-    await _migrate(admin_url)
+    connection = await asyncpg.connect(admin_url)
+    try:
+        await migrate.migrate(connection)
+        await roles.grant_operator(connection)
+    finally:
+        await connection.close()
 
 
 async def provision_outside(url: str, passwords: dict[str, str], given: Urls) -> Urls:
@@ -105,19 +110,15 @@ async def provision_outside(url: str, passwords: dict[str, str], given: Urls) ->
         raise SettingsError([str(error)]) from None
     finally:
         await connection.close()
-    await _migrate(url)
-    return given or {
-        service: _as_user(url, role, passwords[role])
-        for service, role in (("gateway", roles.GATEWAY), ("projector", roles.PROJECTOR))
-    }
-
-
-async def _migrate(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         await migrate.migrate(connection)
     finally:
         await connection.close()
+    return given or {
+        service: _as_user(url, role, passwords[role])
+        for service, role in (("gateway", roles.GATEWAY), ("projector", roles.PROJECTOR))
+    }
 
 
 def _as_user(url: str, user: str, password: str) -> str:

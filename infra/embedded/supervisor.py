@@ -131,7 +131,7 @@ class Supervisor:
                 log=self.folder.log("nats"),
             )
             await self._bring_up(self.nats)
-            self.folder.note_nats(self.nats.url)
+            self.folder.note_server("nats", self.nats.url)
             user, password = self.nats.user("admin")
             await apply_topology([self.nats.url], user=user, password=password, creds=None, wanted=wanted)
             return
@@ -162,7 +162,9 @@ class Supervisor:
                 self.notice(f"Postgres' data lies in {server.placed_elsewhere}: root runs it as the user nobody.")
             self.postgres = server
             await self._bring_up(server)
-            return await provision_embedded(server, passwords)
+            urls = await provision_embedded(server, passwords)
+            self.folder.note_server("postgres", server.url(roles.OPERATOR))
+            return urls
         given: Urls = {}
         if settings.gateway_database_url and settings.projector_database_url:
             given = {

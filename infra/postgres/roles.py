@@ -1,4 +1,4 @@
-"""Who may do what in Postgres: an owner that migrates, the gateway, and the projector."""
+"""Who may do what in Postgres: an owner that migrates, the gateway, the projector, and an operator who looks on."""
 
 from __future__ import annotations
 
@@ -8,12 +8,25 @@ from typing import Any
 
 import asyncpg
 
-__all__ = ["ADMIN", "GATEWAY", "PROJECTOR", "ROLES", "RolesMissing", "ensure_database", "ensure_roles", "passwords"]
+__all__ = [
+    "ADMIN",
+    "GATEWAY",
+    "OPERATOR",
+    "PROJECTOR",
+    "ROLES",
+    "RolesMissing",
+    "ensure_database",
+    "ensure_roles",
+    "grant_database",
+    "grant_operator",
+    "passwords",
+]
 
 ADMIN = "jobstream_admin"
 GATEWAY = "jobstream_gateway"
 PROJECTOR = "jobstream_projector"
-ROLES = (ADMIN, GATEWAY, PROJECTOR)
+OPERATOR = "jobstream_operator"
+ROLES = (ADMIN, GATEWAY, PROJECTOR, OPERATOR)
 
 Connection = Any  # asyncpg gives a connection or a pool's proxy of one
 
@@ -56,7 +69,7 @@ async def ensure_roles(connection: Connection, passwords: Mapping[str, str]) -> 
 async def ensure_database(
     connection: Connection, name: str, *, owner: str = ADMIN, template: str | None = None
 ) -> None:
-    """Create the database if it is missing, then let the three roles, and nobody else, connect to it.
+    """Create the database if it is missing, then let the owner and the services, and nobody else, connect to it.
 
     `connection` may be to another database of the server. Rights on the database itself are not copied from a
     template, hence set here and not in a migration.
@@ -77,6 +90,27 @@ async def grant_database(connection: Connection, name: str) -> None:
         GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {database} TO {PROJECTOR};
         """
     )
+
+
+async def grant_operator(connection: Connection) -> None:
+    """Let the operator read what the projector made and will make, and nothing else; harmless when repeated.
+
+    The connected user owns the database and is a member of the projector's role. On an outside server people have users
+    of their own, so this is no migration.
+    """
+    database = _name(await connection.fetchval("SELECT current_database()"))
+    await connection.execute(
+        f"""
+        GRANT CONNECT ON DATABASE {database} TO {OPERATOR};
+        ALTER DEFAULT PRIVILEGES FOR ROLE {PROJECTOR} GRANT USAGE ON SCHEMAS TO {OPERATOR};
+        ALTER DEFAULT PRIVILEGES FOR ROLE {PROJECTOR} GRANT SELECT ON TABLES TO {OPERATOR};
+        """
+    )
+    made = await connection.fetch(f"SELECT nspname FROM pg_namespace WHERE nspowner = '{PROJECTOR}'::regrole")  # noqa: S608
+    for schema in (_name(row["nspname"]) for row in made):
+        await connection.execute(
+            f"GRANT USAGE ON SCHEMA {schema} TO {OPERATOR}; GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {OPERATOR}"
+        )
 
 
 def _name(text: str) -> str:

@@ -28,6 +28,14 @@ async def gateway(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest.fixture
+async def operator(database: Database, admin: asyncpg.Connection) -> AsyncIterator[asyncpg.Connection]:
+    await roles.grant_operator(admin)
+    connection = await asyncpg.connect(database.url("operator"))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
 async def projector(database: Database) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database.url("projector"))
     yield connection
@@ -108,6 +116,38 @@ async def test_the_gateway_cannot_write_read_models(
     await projector.execute("CREATE SCHEMA read_1; CREATE TABLE read_1.jobs (id int)")
     with pytest.raises(InsufficientPrivilegeError):
         await gateway.execute(sql)
+
+
+async def test_the_operator_reads_read_models_made_before_and_after_it(
+    projector: asyncpg.Connection, admin: asyncpg.Connection, database: Database
+) -> None:
+    await projector.execute("CREATE SCHEMA read_1; CREATE TABLE read_1.jobs AS SELECT 7 AS id")
+    await roles.grant_operator(admin)
+    await projector.execute("CREATE SCHEMA read_2; CREATE TABLE read_2.jobs AS SELECT 8 AS id")
+    operator = await asyncpg.connect(database.url("operator"))
+    ids = [await operator.fetchval(f"SELECT id FROM {schema}.jobs") for schema in ("read_1", "read_2")]
+    await operator.close()
+    assert ids == [7, 8]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO read_1.jobs VALUES (8)",
+        "DROP TABLE read_1.jobs",
+        "CREATE SCHEMA mine",
+        "CREATE TEMPORARY TABLE mine (id int)",
+        "SELECT * FROM identity.users",
+        "SELECT * FROM migrations.applied",
+        "SET ROLE jobstream_projector",
+    ],
+)
+async def test_the_operator_can_nothing_else(
+    projector: asyncpg.Connection, operator: asyncpg.Connection, sql: str
+) -> None:
+    await projector.execute("CREATE SCHEMA read_1; CREATE TABLE read_1.jobs (id int)")
+    with pytest.raises(InsufficientPrivilegeError):
+        await operator.execute(sql)
 
 
 async def test_the_gateway_keeps_identities(admin: asyncpg.Connection, gateway: asyncpg.Connection) -> None:
