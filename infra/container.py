@@ -21,7 +21,7 @@ from infra.embedded.settings import SERVICES, SupervisorSettings
 from infra.nats import accounts, topology
 from infra.postgres import roles
 from libs.process import logs
-from libs.process.settings import Secret, Settings, SettingsError, load
+from libs.process.settings import Settings, SettingsError, load
 
 __all__ = ["main"]
 
@@ -34,7 +34,6 @@ class Places(Settings, kw_only=True, frozen=True):
 
     nats_host: str = "nats"
     postgres_host: str = "postgres"
-    postgres_password: Secret | None = None
 
 
 def write_secrets(config: Path, places: Places) -> None:

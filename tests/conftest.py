@@ -84,7 +84,7 @@ def nats_server(server_folder: Path) -> Iterator[EmbeddedNats]:
 
 @pytest.fixture
 def fresh_nats(server_folder: Path) -> Iterator[EmbeddedNats]:
-    """A NATS server of the test's own, to fill, kill, pause and restart."""
+    """A NATS server of the test's own, to fill, kill and restart."""
     folder = server_folder / f"nats-{uuid4().hex}"
     server = _serve_nats(folder, os.environ.get("TEST_NATS_SYNC_INTERVAL", "always"))
     yield server

@@ -117,15 +117,6 @@ class EmbeddedNats:
         self.stop()
         self.start()
 
-    def pause(self) -> None:
-        """Freeze it: connections stay open and nothing answers."""
-        if self.child is not None:
-            self.child.send(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        if self.child is not None:
-            self.child.send(signal.SIGCONT)
-
     def write_error(self) -> str | None:
         """Why it stores nothing any more, if so. After a write that failed, as on a full disk, only a restart makes it try again."""
         try:

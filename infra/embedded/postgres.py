@@ -175,15 +175,6 @@ class EmbeddedPostgres:
         self.stop()
         self.start()
 
-    def pause(self) -> None:
-        """Freeze the server process: nobody new gets in; open sessions go on."""
-        if self.child is not None:
-            self.child.send(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        if self.child is not None:
-            self.child.send(signal.SIGCONT)
-
     def _place(self, runner: Runner) -> Path:
         """The folder the cluster lies in: our own, or, where `nobody` cannot enter that, one it can."""
         if runner.uid is None:
