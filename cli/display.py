@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
@@ -96,9 +97,13 @@ class JobDisplay:
             self.console.out(text, highlight=False)
 
     def app(self, spec: Json) -> None:
-        """The finished App: its numbered requirements and how it came about (its texts were shown as steps)."""
+        """The finished App: its numbered requirements and how it came about (its texts were shown as steps); as JSON
+        where it has none."""
         self._end_live()
         requirements = spec.get("numbered_requirements") or spec.get("requirements")
+        if not requirements:
+            self.said("App", f"```json\n{json.dumps(spec, indent=2, ensure_ascii=False)}\n```", "green")
+            return
         voices = list(dict.fromkeys(str(turn.get("agent")) for turn in spec.get("discussion") or []))
         facts = [f"{len(spec['discussion'])} contributions by {', '.join(voices)}"] if voices else []
         facts += [f"{spec['rounds']} round(s)"] if "rounds" in spec else []

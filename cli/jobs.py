@@ -30,7 +30,8 @@ def _do(url: str | None, work: Callable[[Client], Awaitable[None]]) -> None:
     try:
         asyncio.run(main())
     except Refused as error:
-        click.echo(str(error), err=True)
+        needs_login = error.code in ("token_missing", "refresh_invalid")
+        click.echo("You are not signed in: use `jobstream login`." if needs_login else str(error), err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -116,7 +117,7 @@ def show(job_id: str, url: str | None) -> None:
                 display.show({"kind": "step", "agent": step.get("agent_name")} | step)
             display.show({"kind": "status", "status": job["status"], "message": job.get("error_message") or ""})
             if job["status"] == "done":
-                display.app((await client.app_of(job_id)).get("spec") or {})
+                await _show_app(client, job_id, display)
 
     _do(url, work)
 
@@ -143,16 +144,29 @@ def say(job_id: str, content: str, url: str | None) -> None:
     _do(url, work)
 
 
-def _action(name: str, explanation: str) -> click.Command:
-    def run(job_id: str, reason: str, url: str | None) -> None:
-        async def work(client: Client) -> None:
-            answer = await client.act(job_id, name, {"reason": reason} if reason else {})
-            click.echo(f"{name}: accepted at version {answer.get('version')}")
+@click.command()
+@click.argument("job_id")
+@click.option("--reason", default="")
+@_url
+def cancel(job_id: str, reason: str, url: str | None) -> None:
+    """Cancel a job."""
+    _act(url, job_id, "cancel", {"reason": reason} if reason else {})
 
-        _do(url, work)
 
-    command = click.command(name, help=explanation)
-    return command(click.argument("job_id")(click.option("--reason", default="")(_url(run))))
+@click.command()
+@click.argument("job_id")
+@_url
+def retry(job_id: str, url: str | None) -> None:
+    """Take a failed or cancelled job up where it stopped."""
+    _act(url, job_id, "retry", {})
+
+
+def _act(url: str | None, job_id: str, action: str, body: dict[str, Any]) -> None:
+    async def work(client: Client) -> None:
+        answer = await client.act(job_id, action, body)
+        click.echo(f"{action}: accepted at version {answer.get('version')}")
+
+    _do(url, work)
 
 
 def _decision(name: str, explanation: str) -> click.Command:
@@ -177,10 +191,17 @@ def _decision(name: str, explanation: str) -> click.Command:
     return command(run)
 
 
-cancel = _action("cancel", "Cancel a job.")
-retry = _action("retry", "Take a failed job up at the step that failed.")
 approve = _decision("approve", "Approve what a job waits for.")
 reject = _decision("reject", "Reject what a job waits for; the job fails with your comment.")
+
+
+async def _show_app(client: Client, job_id: str, display: JobDisplay) -> None:
+    """The App of a done job; a workflow that returns something else has none."""
+    try:
+        display.app((await client.app_of(job_id)).get("spec") or {})
+    except Refused as refusal:
+        if refusal.code != "no_such_app":
+            raise
 
 
 async def _talk(client: Client, job_id: str, after: int) -> None:

@@ -63,5 +63,9 @@ def test_an_app_is_shown_by_its_requirements() -> None:
     assert "**R1** a calendar" in shown({"kind": "app", "spec": spec})
 
 
+def test_an_app_without_requirements_is_shown_as_it_is() -> None:
+    assert '"letters": 3' in shown({"kind": "app", "spec": {"letters": 3}})
+
+
 def test_frames_of_unknown_kinds_are_left_out() -> None:
     assert shown({"kind": "novelty", "x": 1}) == ""
