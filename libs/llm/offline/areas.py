@@ -6,7 +6,17 @@ import re
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
-__all__ = ["PROBED", "Area", "area_of", "given_in_passing", "label_of", "names", "weights_of"]
+__all__ = [
+    "PROBED",
+    "Area",
+    "area_of",
+    "begins_with_action",
+    "given_in_passing",
+    "label_of",
+    "names",
+    "weights_of",
+    "without_label",
+]
 
 
 class Area(StrEnum):
@@ -97,6 +107,7 @@ _STRONG = {
         r"on-prem\w*|must not|may not|not allowed|without (?:internet|cloud|ads|an? account)|no (?:cloud|ads|tracking|internet)|"
         r"(?:must|should|has to|needs to) (?:run|work) (?:on|in|with|offline|without)|works? offline|open source|"
         r"(?:launch|go live|be ready|be finished|be done|be delivered)\b.{0,20} (?:by|before|in)|kosten|presupuesto)\b"
+        r"|^(?:we|i) (?:do not|don't|dont) (?:want|need)\b(?! to)"
         r"|\bbudget(?: is| of|:)? ?[$€£¥\d]"
         r"|\b(?:under|below|at most|no more than|up to|maximum of) (?:[$€£¥] ?\d|\d[\d.,]* ?(?:[$€£¥]|euros?|dollars?|eur|usd|chf)\b)"
     ),
@@ -126,8 +137,10 @@ _NAMED = {
     Area.PROBLEM: _cue(r"\bthe (?:main |real )?(?:problem|trouble|pain|issue) (?:is|was|here)\b"),
     Area.AUDIENCE: _cue(r"\b(?:the |our |my )?(?:target )?(?:audience|users) (?:is|are|will be)\b|^it(?:'s| is) for\b"),
     Area.FEATURES: _cue(r"\b(?:features? (?:is|are)|should be able to)\b"),
-    Area.SUCCESS: _cue(r"\b(?:success (?:is|means|would)|kpis?|success metrics?)\b"),
-    Area.CONSTRAINTS: _cue(r"\b(?:(?:the|our|my) (?:budget|deadline)|budget (?:is|of)|gdpr|hipaa)\b"),
+    Area.SUCCESS: _cue(r"\b(?:success (?:is|means|would|if|when)|kpis?|success metrics?)\b"),
+    Area.CONSTRAINTS: _cue(
+        r"\b(?:(?:the|our|my) (?:budget|deadline)|budget (?:is|of)|gdpr|hipaa)\b|^(?:we|i) (?:do not|don't|dont) (?:want|need)\b(?! to)"
+    ),
 }
 _LABELS = {
     Area.IDEA: "idea|app|product|vision|idee|idée",
@@ -152,6 +165,13 @@ _LABEL = [
 ]
 
 
+_MERE_LABEL = _cue(
+    r"^[#*_\s]*(?:the |our |my |main |key )?(?:idea|idee|idée|problems?|problemstellung|problème|problema|(?:target )?audience|"
+    r"zielgruppe|features?|funktionen|fonctionnalités|funciones|success(?: (?:measures?|metrics?|criteria))?|"
+    r"erfolg(?:skriterien)?|succès|éxito|constraints?)[*_]*\s*:[*_]*\s*(?P<rest>.*\w.*)$"
+)
+
+
 def label_of(statement: str) -> tuple[Area, bool] | None:
     """The area a statement names as its heading ("Users: nurses", "## Features"), and whether it says more than that."""
     for area, pattern in _LABEL:
@@ -160,6 +180,17 @@ def label_of(statement: str) -> tuple[Area, bool] | None:
             if says_more or statement.rstrip().endswith((":", "*", "#")) or statement.startswith(("#", "*")):
                 return area, says_more
     return None
+
+
+def without_label(statement: str) -> str:
+    """The statement without a label that only says which area it belongs to; one that says more ("Budget:") stays."""
+    found = _MERE_LABEL.match(statement)
+    return found["rest"].strip() if found and label_of(statement) else statement
+
+
+def begins_with_action(phrase: str) -> bool:
+    """Whether the phrase is something an app does ("send a reminder")."""
+    return bool(_ACTION.match(phrase))
 
 
 def weights_of(statement: str) -> dict[Area, int]:
@@ -202,11 +233,21 @@ _WHERE = _cue(r"\bwhere (?P<who>(?:[\w'-]+ ){1,3})")
 _WITH_LIST = _cue(r"\bwith (?P<what>[^.;!?]*, [^.;!?]* (?:and|or) [^.;!?]*)")
 _WITH = _cue(rf"\b(?:with|including|featuring|features?|plus)\s+(?P<what>[^.;!?]*\b(?:{_THINGS})\b[^.;!?]*)")
 _AFTER_COLON = _cue(r":\s+(?P<what>[^.;!?:]+(?:,| 2[.)])[^;!?]+)$")
+_ACTION = _cue(rf"(?:{_VERBS})\b")
+_OURSELVES = _cue(r"^(?:i|we) (?:run|own|work (?:at|for|in))\b|^(?:i am|i'm|we are|we're) an? ")
+_POINT = re.compile(r"\.(?=\w)")
+_POINT_MARK = "\ue000"
+"""Stands for a point inside a number or name ("4.5", "v2.1") while phrases are cut at those that end a sentence."""
 _BECAUSE = _cue(r"\bbecause\s+(?P<why>[^.;!?]+)")
 
 
 def given_in_passing(statement: str) -> Iterator[tuple[Area, str]]:
     """What a sentence about the idea also says about other areas, as phrases of that sentence, word for word."""
+    for area, phrase in _given(_POINT.sub(_POINT_MARK, statement)):
+        yield area, phrase.replace(_POINT_MARK, ".")
+
+
+def _given(statement: str) -> Iterator[tuple[Area, str]]:
     who = [_people(found["who"]) for found in _FOR.finditer(statement)]
     who += [found["who"].strip() for found in _FOR_MANY.finditer(statement)]
     who += [_people(found["who"], alone=True) for found in _WHERE.finditer(statement)]
@@ -215,6 +256,8 @@ def given_in_passing(statement: str) -> Iterator[tuple[Area, str]]:
     whats = [
         found["what"] for pattern in (_AFTER_COLON, _DOES, _WITH, _WITH_LIST) if (found := pattern.search(statement))
     ]
+    if _OURSELVES.match(statement):
+        whats = []  # what is listed is theirs, not what the app does
     if several := next(filter(_SEVERAL.search, whats), None):  # a single action is hardly the whole list
         yield Area.FEATURES, several.strip(" ,")
     weights = weights_of(statement)

@@ -12,7 +12,7 @@ from zlib import crc32
 
 import msgspec
 
-from libs.llm.offline.areas import PROBED, Area, area_of, given_in_passing, label_of, names, weights_of
+from libs.llm.offline.areas import PROBED, Area, area_of, given_in_passing, label_of, names, weights_of, without_label
 from libs.llm.offline.phrasing import PHRASES, Phrases, asked_in, language_of
 from libs.llm.offline.statements import Kind, Statement, items_of, kind_of, shortened, statements_of
 from libs.llm.prompts import SUMMARISE_NOW, unquote
@@ -174,7 +174,7 @@ class _Labels:
                 plain = text.strip("#*_: \t").casefold()
                 self.heading = "" if plain == self.area.casefold() else text.rstrip("*_ ")
                 return None
-        entry, self.heading = (f"{self.heading} {text}" if self.heading else text), ""
+        entry, self.heading = (f"{self.heading} {text}" if self.heading else without_label(text)), ""
         return entry
 
 

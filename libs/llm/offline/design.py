@@ -187,7 +187,10 @@ _PARTS = [
     ),
 ]
 _COMPILED = [(re.compile(pattern, re.IGNORECASE), part) for pattern, part in _PARTS]
-_FIGURE = re.compile(r"(?:[$€£¥]\s?)?\d[\d.,:/]*\d?(?:\s?(?:%|[$€£¥]|[^\W\d_]+))?")
+_FIGURE = re.compile(
+    r"(?:[$€£¥]\s?)?\d[\d.,:/]*\d?(?:\s?(?:%|[$€£¥]|(?!(?:in|at|on|to|of|or|and|for|by|as|is|with)\b)[^\W\d_]+))?"
+)
+_NOT_WANTED = re.compile(r"(?:we|i) (?:do not|don't|dont) (?:want|need)\b(?! to)", re.IGNORECASE)
 _MEDIUM, _LARGE = 2, 4
 _WORDS_A_POINT = 14
 
@@ -203,7 +206,8 @@ def figures_in(text: str) -> list[str]:
 
 
 def _judge(requirement: Requirement) -> Estimate:
-    parts = tuple(part for pattern, part in _COMPILED if pattern.search(requirement.text))
+    wanted = not _NOT_WANTED.match(requirement.text)
+    parts = tuple(part for pattern, part in _COMPILED if wanted and pattern.search(requirement.text))
     points = sum(part.weight for part in parts) + len(requirement.text.split()) // _WORDS_A_POINT
     effort = "L" if points >= _LARGE else "M" if points >= _MEDIUM else "S"
     return Estimate(requirement, parts, effort)

@@ -9,6 +9,8 @@ from enum import Enum, auto
 
 import msgspec
 
+from libs.llm.offline.areas import begins_with_action
+
 __all__ = ["Kind", "Statement", "items_of", "kind_of", "shortened", "statements_of"]
 
 _BULLET = re.compile(r"^\s*[-*•+–]\s+")
@@ -47,9 +49,11 @@ def statements_of(text: str) -> Iterator[Statement]:
 
 
 def items_of(statement: str) -> list[str]:
-    """The items of a statement that is a plain list ("a map of stalls, opening hours, a route"), else the statement."""
+    """The items of a statement that is a list of short phrases ("a map of stalls, opening hours, a route") or of
+    actions, else the statement."""
     parts = _LIST_GAP.split(statement)
-    if len(parts) < _LIST_ITEMS_MIN or any(not _LIST_WORDS[0] <= len(part.split()) <= _LIST_WORDS[1] for part in parts):
+    short = all(_LIST_WORDS[0] <= len(part.split()) <= _LIST_WORDS[1] for part in parts)
+    if len(parts) < _LIST_ITEMS_MIN or not (short or all(map(begins_with_action, parts))):
         return [statement]
     return [part.strip() for part in parts]
 
@@ -101,13 +105,13 @@ _UNKNOWN = (
     "no (?:lo )?s[eé]|ni idea|saltar|paso|nada|não sei|não|non lo so|わからない|分からない|不知道|не знаю"
 )
 _END = (
-    "(?:ok,? |no,? |and )?(?:that's|that is|thats|that was) (?:all|it|everything|enough)(?: for now| i have| i know)?|"
+    "(?:(?:ok|okay|no|yes|yeah|and|well|i think),? )*(?:that's|that is|thats|that was) (?:all|it|everything|enough)(?: for now| i have| i know)?|"
     "that should be (?:all|it|enough)|"
     "done|i'm done|i am done|we're done|finish(?: now| it)?|finished|enough(?: questions)?|no more(?: questions)?|"
     "(?:no,? )?nothing (?:else|more)(?: to add)?|stop(?: asking)?|stop asking (?:me )?questions|the end|"
     "(?:just |please |now )*(?:build|start|begin|make|do|submit) it(?: now| please| already)?|(?:just |please )*go(?: ahead)?|"
     "let's (?:go|start|build it)|proceed|summari[sz]e(?: now| it| please)?|"
-    "das (?:ist|war|wär[es]*) (?:alles|es|schon alles)|das war's|fertig|genug|leg los|mehr nicht|"
+    "(?:(?:ja|nein|ok|okay),? )*das (?:ist|war|wär[es]*) (?:alles|es|schon alles)|das war's|fertig|genug|leg los|mehr nicht|"
     "c'est tout|terminé|ça suffit|rien d'autre|eso es todo|es todo|nada más|ya está|listo|terminado|isso é tudo|"
     "è tutto|以上です|это всё|это все"
 )

@@ -208,3 +208,35 @@ def test_an_idea_gives_in_passing_what_it_plainly_says_and_no_more(
     idea: str, title: str, given: tuple[str, ...]
 ) -> None:
     assert entries(hold([idea]), title) == given
+
+
+def test_a_label_that_only_names_its_area_is_not_repeated_below_it() -> None:
+    idea = (
+        "An app to lend tools. Problem: drills are hardly used. Audience: people of one street. "
+        "Features: list a tool, borrow it, a reminder. Success: half of the households borrow once a month."
+    )
+    held = hold([idea])
+    assert entries(held, "Problem") == ("drills are hardly used.",)
+    assert entries(held, "Features") == ("list a tool", "borrow it", "a reminder.")
+
+
+def test_a_number_with_a_point_is_not_cut() -> None:
+    held = hold(["We need to track pallets, at 4.5 t each", "losses", "clerks", "fewer losses"])
+    assert "track pallets, at 4.5 t each" in entries(held, "Features")
+
+
+def test_what_the_person_does_not_want_is_a_constraint() -> None:
+    held = hold(["Karaoke. We do not want payments or ads.", "boredom", "teenagers", "duets", "500 a week"])
+    assert entries(held, "Constraints") == ("We do not want payments or ads.",)
+
+
+def test_actions_of_any_length_are_single_features() -> None:
+    idea = "The app should let owners of dogs and cats book a visit with one of our doctors, send a reminder, and print a day list."
+    assert len(entries(hold([idea, "chaos", "owners", "peace"]), "Features")) == 3
+
+
+@pytest.mark.parametrize("answer", ["Yes, that's all", "yes that's all", "Ja, das ist alles."])
+def test_a_yes_that_ends_the_talk_is_no_answer(answer: str) -> None:
+    held = hold(["Karaoke", answer])
+    assert held.turns[1].finished
+    assert entries(held, "Problem") == ()
