@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,20 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
 
 
 @pytest.fixture(autouse=True)
-def configured() -> None:
+def configured() -> Iterator[None]:
+    """Logging belongs to the whole process: other tests find it as it was."""
+    named = (None, "uvicorn", "uvicorn.error", *logs._QUIET)
+    loggers = [logging.getLogger(name) for name in named]
+    before = [(each.level, list(each.handlers), each.propagate) for each in loggers]
     logs.configure("gateway", "info")
     structlog.contextvars.clear_contextvars()
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    for each, (level, handlers, propagate) in zip(loggers, before, strict=True):
+        each.setLevel(level)
+        each.handlers[:] = handlers
+        each.propagate = propagate
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
