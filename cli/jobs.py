@@ -12,6 +12,7 @@ import click
 from cli.client import Client, Refused
 from cli.display import JobDisplay
 from cli.session import session
+from libs.jobs.state import Status
 
 __all__ = ["approve", "cancel", "jobs", "login", "new", "register", "reject", "retry", "say", "show", "watch"]
 
@@ -89,13 +90,15 @@ def new(idea: str, approvals: tuple[str, ...], watching: bool, url: str | None) 
 
 
 @click.command()
-@click.option("--status", default="", help="Only jobs in this status.")
+@click.option(
+    "--status", type=click.Choice([each.value for each in Status]), default=None, help="Only jobs in this status."
+)
 @_url
-def jobs(status: str, url: str | None) -> None:
+def jobs(status: str | None, url: str | None) -> None:
     """List your jobs, the newest first."""
 
     async def work(client: Client) -> None:
-        for job in await client.jobs(status=status):
+        for job in await client.jobs(status=status or ""):
             prompt = " ".join(str(job.get("initial_prompt") or job.get("prompt") or "").split())
             click.echo(f"{job['id']}  {job['status']:<17} {prompt[:70]}")
 
