@@ -14,12 +14,14 @@ import secrets
 import sys
 import time
 from collections import Counter, defaultdict
+from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any
 
 import click
 import httpx2
 
+from benchmarks.cluster import Cluster, cluster
 from benchmarks.figures import figure, report_latency
 from benchmarks.people import Person, Watch, register
 from benchmarks.stack import Stack, model_server, stack
@@ -34,20 +36,32 @@ _CALL = re.compile(r"\[call ([0-9a-f]{16})\]")
 @click.option("--every", default=1.5, show_default=True, help="Seconds between kills, on average.")
 @click.option("--kinds", default=",".join(_KINDS), show_default=True)
 @click.option("--think", default=0.3, show_default=True, help="Seconds the model takes before each answer.")
+@click.option(
+    "--cluster", "clustered", is_flag=True, help="NATS as three servers, of which one is lost and comes back at a time."
+)
 @click.option("--seed", default=None, type=int)
-def main(jobs: int, at_once: int, every: float, kinds: str, think: float, seed: int | None) -> None:
+def main(jobs: int, at_once: int, every: float, kinds: str, think: float, clustered: bool, seed: int | None) -> None:
     """Kill processes at random while jobs are built; exits with 1 and the list where any promise was broken."""
     seed = secrets.randbelow(2**32) if seed is None else seed
-    problems = asyncio.run(_run(jobs, at_once, every, kinds.split(","), think, random.Random(seed), seed))
+    problems = asyncio.run(_run(jobs, at_once, every, kinds.split(","), think, clustered, random.Random(seed), seed))
     for problem in problems:
         sys.stderr.write(problem + "\n")
     sys.exit(1 if problems else 0)
 
 
 async def _run(
-    jobs: int, at_once: int, every: float, kinds: list[str], think: float, chance: random.Random, seed: int
+    jobs: int,
+    at_once: int,
+    every: float,
+    kinds: list[str],
+    think: float,
+    clustered: bool,
+    chance: random.Random,
+    seed: int,
 ) -> list[str]:
-    async with model_server(think_seconds=think, token_delay_seconds=0.02) as model:
+    async with AsyncExitStack() as parts:
+        model = await parts.enter_async_context(model_server(think_seconds=think, token_delay_seconds=0.02))
+        servers = await parts.enter_async_context(cluster()) if clustered else None
         environ = {
             "OPENAI_BASE_URL": f"{model}/v1",
             "OPENAI_API_KEY": "none",
@@ -59,11 +73,12 @@ async def _run(
             "RECONCILE_AFTER_SECONDS": "5",
             "REQUESTS_PER_SECOND": "100000",
             "REQUESTS_BURST": "100000",
+            **(servers.environ() if servers else {}),
         }
         async with stack(environ) as running, httpx2.AsyncClient(timeout=15) as client:
             people = [await register(running.url, client) for _ in range(min(at_once, 10))]
             kills: Counter[str] = Counter()
-            killing = asyncio.create_task(_kill(running, kinds, every, chance, kills))
+            killing = asyncio.create_task(_kill(running, kinds, every, chance, kills, servers))
             watches: list[Watch] = []
             problems: list[str] = []
             seconds: list[float] = []
@@ -97,11 +112,23 @@ async def _run(
             return problems
 
 
-async def _kill(running: Stack, kinds: list[str], every: float, chance: random.Random, kills: Counter[str]) -> None:
+async def _kill(
+    running: Stack,
+    kinds: list[str],
+    every: float,
+    chance: random.Random,
+    kills: Counter[str],
+    servers: Cluster | None,
+) -> None:
+    losing: asyncio.Task[None] | None = None
     while True:
         await asyncio.sleep(chance.uniform(0.5, 1.5) * every)
         kind = chance.choice(kinds)
-        if running.kill(kind, chance.randrange(2)) is not None:
+        if kind == "nats" and servers is not None:
+            if losing is None or losing.done():  # two of three lost at once are a cluster lost
+                losing = asyncio.create_task(servers.lose(chance.randrange(len(servers.children))))
+                kills[kind] += 1
+        elif running.kill(kind, chance.randrange(2)) is not None:
             kills[kind] += 1
 
 

@@ -83,4 +83,5 @@ async def connect(
 async def leave(client: Client) -> None:
     """Send what is buffered and close; a server that is gone keeps nobody."""
     with suppress(nats.errors.Error, OSError, TimeoutError):
-        await asyncio.wait_for(client.drain(), _LEAVE_SECONDS)
+        async with asyncio.timeout(_LEAVE_SECONDS):
+            await client.drain()

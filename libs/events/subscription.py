@@ -49,6 +49,7 @@ _IDLE_HEARTBEAT_SECONDS = 5.0
 _PULL_AGAIN_SECONDS = 0.25
 _HAND_BACK_SECONDS = 2.0
 _CONSUMER_AGAIN_SECONDS = 0.5
+_CANCEL_SECONDS = 5.0  # what a cancelled handler gets to end; then the process ends without it
 _BACKOFF_SECONDS_MAX = 30.0
 
 
@@ -202,7 +203,7 @@ class Subscription:
             leftover = tuple(self._active)
             for task in leftover:
                 task.cancel()
-            await asyncio.gather(*leftover, pulling, return_exceptions=True)
+            await asyncio.wait((*leftover, pulling), timeout=_CANCEL_SECONDS)
             heartbeat.cancel()
 
     async def _pull(self) -> None:
@@ -220,7 +221,8 @@ class Subscription:
                 if free > 0 and (self._asked <= 0 or forgotten):
                     await self._ask(subject, inbox, free)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), _IDLE_HEARTBEAT_SECONDS)
+                    async with asyncio.timeout(_IDLE_HEARTBEAT_SECONDS):
+                        await self._wake.wait()
         finally:
             # Without interest the server ends the pull; what it had sent by then is handed back.
             self._pulling = False

@@ -112,7 +112,8 @@ async def serve(health: Health, host: str, port: int) -> AsyncIterator[str]:
 
 async def _ask(probe: Check) -> str | None:
     try:
-        return await asyncio.wait_for(probe(), CHECK_TIMEOUT_SECONDS)
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+            return await probe()
     except TimeoutError:
         return f"no answer within {CHECK_TIMEOUT_SECONDS:g} s"
     except Exception as error:

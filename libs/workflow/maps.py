@@ -117,7 +117,8 @@ class _Coordinator:
             while len(self._found) < len(self._items):
                 before = len(self._found)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stored.wait(), attempt.host.limits.map_poll_seconds)
+                    async with asyncio.timeout(attempt.host.limits.map_poll_seconds):
+                        await stored.wait()
                 stored.clear()
                 await self._collect()
                 await self._report()

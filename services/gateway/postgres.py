@@ -113,6 +113,7 @@ async def open_database(url: Secret, *, connections_max: int) -> AsyncIterator[D
         yield Database(pool)
     finally:
         try:
-            await asyncio.wait_for(pool.close(), 1.0)
+            async with asyncio.timeout(1.0):
+                await pool.close()
         except TimeoutError:
             pool.terminate()

@@ -12,6 +12,7 @@ import structlog
 from libs.events import wire
 from libs.events.errors import EventsError
 from libs.process import faults
+from libs.process.cancellation import heed
 from services.projector import gauges
 from services.projector.entry import Entry
 from services.projector.log import STREAM, LogClient, LogReader, log_state
@@ -116,6 +117,7 @@ class Leader:
         interval = self._settings.projection_interval_seconds
         began = 0.0
         while True:
+            heed()
             entries = await reader.next(self._settings.projection_batch_max)
             # A trickle is gathered for a moment; what has piled up is not kept waiting.
             pause = began + interval - time.monotonic()

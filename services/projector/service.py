@@ -15,6 +15,7 @@ import structlog
 from libs.events.connection import NatsSettings, connect, leave
 from libs.events.errors import LogUnavailable
 from libs.events.objects import Objects
+from libs.process.cancellation import heed
 from libs.process.clock import SystemClock
 from libs.process.health import Health, serve
 from services.projector.leading import Leader, NewerTables
@@ -105,6 +106,7 @@ async def _take_turns(leader: Leader, settings: ProjectorSettings, health: Healt
     """Stand by, lead, and after whatever ends that, begin again from what the database says."""
     pause = _PAUSE_SECONDS
     while True:
+        heed()
         began = time.monotonic()
         try:
             connection = await connect_database(settings.database_url.reveal(), name="jobstream-projector")

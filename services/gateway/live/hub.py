@@ -136,7 +136,8 @@ class Hub:
         for turn in itertools.cycle(range(_SHARES)):
             everything = True
             try:
-                await asyncio.wait_for(self._suspicious.wait(), self._check_seconds / _SHARES)
+                async with asyncio.timeout(self._check_seconds / _SHARES):
+                    await self._suspicious.wait()
             except TimeoutError:
                 everything = False
             self._suspicious.clear()
@@ -205,7 +206,8 @@ class Hub:
             log.info("live.draining", connections=len(leaving))
             self._emptied.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._emptied.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._emptied.wait()
 
     async def _tick_forever(self) -> None:
         while True:
