@@ -10,6 +10,7 @@ import pytest
 from libs.events.objects import Objects
 from libs.jobs.testing import build_history
 from services.projector.model import MODEL_VERSION
+from services.projector.projection import Projection
 from services.projector.rebuild import Differences, Progress, RebuildError, rebuild
 from tests.services.projector.conftest import World, a_stream, until
 
@@ -101,14 +102,22 @@ async def test_a_reader_in_the_middle_of_the_old_tables_reads_them_to_the_end(wo
     assert await world.value("SELECT to_regnamespace('read_retired')") is None
 
 
-async def test_what_an_interrupted_rebuild_left_is_removed(world: World) -> None:
+async def test_what_an_interrupted_rebuild_left_is_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await filled(world)
+    settle, gone = Projection.settle, asyncio.Event()
+
+    async def held(self: Projection) -> None:
+        await gone.wait()  # else it may be over before it is interrupted
+        await settle(self)
+
+    monkeypatch.setattr(Projection, "settle", held)
     task = asyncio.create_task(rebuilt(world))
     await until(lambda: world.value("SELECT to_regclass('read_building.position') IS NOT NULL"))
     await world.fetch(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE application_name = 'jobstream-rebuild' AND datname = current_database()"
     )
+    gone.set()
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
         await task
     rows = await world.dump()
