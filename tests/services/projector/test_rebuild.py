@@ -118,7 +118,7 @@ async def test_what_an_interrupted_rebuild_left_is_removed(world: World, monkeyp
         "WHERE application_name = 'jobstream-rebuild' AND datname = current_database()"
     )
     gone.set()
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)):
         await task
     rows = await world.dump()
     await rebuilt(world)
