@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli import serve
+from cli.__main__ import main
 from infra.embedded.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -134,7 +135,7 @@ def test_without_a_port_the_next_free_one_is_taken(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_empty_data_folder_is_not_the_working_directory() -> None:
-    result = CliRunner().invoke(serve.up, ["--data", ""])
+    result = CliRunner().invoke(main, ["up", "--data", ""])
     assert result.exit_code == 2
     assert "a folder is wanted" in result.output
 
