@@ -125,6 +125,17 @@ def postgres_server(server_folder: Path) -> Iterator[PostgresServer]:
     server.kill()
 
 
+@pytest.fixture
+def fresh_postgres(server_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """A Postgres server of the test's own, for what changes the roles: their passwords belong to the whole server."""
+    folder = server_folder / f"postgres-{uuid4().hex}"
+    server = EmbeddedPostgres(folder, durable=False)
+    server.start()
+    yield server
+    server.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 async def _make_template(server: PostgresServer) -> None:
     admin = await asyncpg.connect(server.superuser_url())
     await roles.ensure_roles(admin, server.passwords)

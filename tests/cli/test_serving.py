@@ -17,7 +17,9 @@ from click.testing import CliRunner
 
 from cli import serve
 from cli.__main__ import main
+from infra.embedded.nats import EmbeddedNats
 from infra.embedded.ports import free_port
+from infra.embedded.postgres import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,17 +113,17 @@ def test_an_absent_outside_postgres_is_explained_without_its_password(start: Sta
 
 
 def test_outside_servers_take_the_place_of_the_embedded_ones(
-    start: Start, fresh_nats: object, postgres_server: object
+    start: Start, fresh_nats: EmbeddedNats, fresh_postgres: EmbeddedPostgres
 ) -> None:
-    user, password = fresh_nats.user("admin")  # type: ignore[attr-defined]
+    user, password = fresh_nats.user("admin")
     process = start(
         "up",
         "--port",
         "0",
-        NATS_URL=fresh_nats.url,  # type: ignore[attr-defined]
+        NATS_URL=fresh_nats.url,
         NATS_USER=user,
         NATS_PASSWORD=password,
-        DATABASE_URL=postgres_server.superuser_url(),  # type: ignore[attr-defined]
+        DATABASE_URL=fresh_postgres.superuser_url(),
     )
     read_until(process, "ready")
     names = {child.name() for child in psutil.Process(process.pid).children()}

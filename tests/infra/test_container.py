@@ -10,6 +10,7 @@ from infra import container
 from infra.container import Places
 from infra.embedded import provision
 from infra.embedded.binaries import nats_server as nats_server_program
+from infra.embedded.postgres import EmbeddedPostgres
 from infra.postgres import roles
 
 
@@ -36,17 +37,11 @@ def test_the_rendered_configuration_is_one_the_server_accepts(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
 
 
-async def test_an_outside_database_gets_roles_and_migrations(postgres_server: object) -> None:
-    passwords = roles.passwords()
-    superuser = await asyncpg.connect(postgres_server.superuser_url())  # type: ignore[attr-defined]
+async def test_an_outside_database_gets_roles_and_migrations(fresh_postgres: EmbeddedPostgres) -> None:
+    superuser = await asyncpg.connect(fresh_postgres.superuser_url())
     await superuser.execute("CREATE DATABASE outside")
-    try:
-        url = postgres_server.superuser_url("outside")  # type: ignore[attr-defined]
-        urls = await provision.provision_outside(url, passwords, {})
-        gateway = await asyncpg.connect(urls["gateway"])
-        assert await gateway.fetchval("SELECT current_user") == roles.GATEWAY
-        await gateway.close()
-    finally:
-        await superuser.execute("DROP DATABASE outside WITH (FORCE)")
-        await roles.ensure_roles(superuser, postgres_server.passwords)  # type: ignore[attr-defined]
-        await superuser.close()
+    await superuser.close()
+    urls = await provision.provision_outside(fresh_postgres.superuser_url("outside"), roles.passwords(), {})
+    gateway = await asyncpg.connect(urls["gateway"])
+    assert await gateway.fetchval("SELECT current_user") == roles.GATEWAY
+    await gateway.close()
