@@ -126,6 +126,7 @@ def topology(*, replicas: int = 1, lease_seconds: float = DEFAULT_LEASE_SECONDS)
                 "runner",
                 "Commands that the runner decides",
                 *commands("cancel", "retry", "approve", "reject", "signal"),
+                *commands("profile_create", "profile_update", "profile_delete"),
             ),
         ),
         Stream(

@@ -13,6 +13,7 @@ __all__ = [
     "EventsError",
     "InvalidSubject",
     "LogUnavailable",
+    "NoSuchAggregate",
     "UnknownEvent",
     "VersionConflict",
 ]
@@ -41,6 +42,10 @@ class UnknownEvent(EventsError):
         super().__init__(f"event {type_name!r} with schema version {schema} cannot be read: {reason}")
         self.type_name = type_name
         self.schema = schema
+
+
+class NoSuchAggregate(EventsError):
+    """The command needs an aggregate that has no event: its create command is still on its way, or there never was one."""
 
 
 class CursorBeyondHead(EventsError):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -39,11 +39,23 @@ _REPLICA_TRIES = 20
 
 
 class JetStreamStore(Generic[E]):
-    """An `EventStore` on JetStream."""
+    """An `EventStore` on JetStream.
 
-    def __init__(self, nats_client: Client, registry: EventRegistry[E], *, timeout_seconds: float = 5.0) -> None:
+    Several sorts of aggregates share the log. A history that begins with an event of the `others` is another sort's: here it reads as if
+    there were none. Without `others` it raises `UnknownEvent`, as does a foreign event later in a history, which never happens.
+    """
+
+    def __init__(
+        self,
+        nats_client: Client,
+        registry: EventRegistry[E],
+        *,
+        others: Iterable[EventRegistry[Any]] = (),
+        timeout_seconds: float = 5.0,
+    ) -> None:
         self._nats = nats_client
         self._registry = registry
+        self._foreign = frozenset(name for other in others for name in other.current)
         self._timeout = timeout_seconds
         self._appender = Appender(nats_client, timeout_seconds=timeout_seconds)
         self._objects = Objects(nats_client)
@@ -90,6 +102,8 @@ class JetStreamStore(Generic[E]):
                 limit=limit,
                 timeout=self._timeout,
             )
+            if position == START and messages and self._is_foreign(messages[0]):
+                return []
             for message in messages:
                 recorded = await self.decode(message)
                 if recorded.version != position.version + 1:
@@ -112,6 +126,8 @@ class JetStreamStore(Generic[E]):
         messages = await wire.read_range(self._nats, _STREAM, subjects.events_of(stream), first_sequence=last[1])
         if not messages:
             raise LogUnavailable(f"reading {stream.id}: no replica has caught up with the leader")
+        if self._is_foreign(messages[-1]):
+            return START
         return Position(int(messages[-1].headers[wire.VERSION]), messages[-1].sequence)
 
     async def decode(self, message: wire.Stored) -> Recorded[E]:
@@ -133,6 +149,9 @@ class JetStreamStore(Generic[E]):
             event=self._registry.decode(subject.name, schema, payload),
             cause=wire.cause_of(headers),
         )
+
+    def _is_foreign(self, message: wire.Stored) -> bool:
+        return bool(self._foreign) and subjects.parse(message.subject).name in self._foreign
 
     async def _message(self, stream: StreamId, version: int, new: NewEvent[E]) -> Message:
         payload = self._registry.encode(new.event)

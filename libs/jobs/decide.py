@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from libs.events.errors import NoSuchAggregate
 from libs.jobs.commands import (
     ApproveStep,
     AwaitSignal,
@@ -77,7 +78,7 @@ class FenceLost(Exception):
     """Another attempt took over, or the job ended: stop working on it and send nothing more about it."""
 
 
-class NoSuchJob(Exception):
+class NoSuchJob(NoSuchAggregate):
     """The job has no `job_created` yet: look again later."""
 
 

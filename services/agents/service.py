@@ -10,8 +10,9 @@ import structlog
 
 from libs.events.commands import CommandLog
 from libs.events.connection import NatsSettings, connect, leave
+from libs.events.handling import CommandHandler
 from libs.events.subscription import Handler, Subscription, leases_of
-from libs.jobs.handling import CommandHandler
+from libs.jobs.handling import JobDecider
 from libs.jobs.liveness import Holder, worker_name
 from libs.jobs.repository import job_repository
 from libs.llm.factory import create_model
@@ -69,7 +70,7 @@ async def run(
             return
         holder = await stack.enter_async_context(Holder(nats, worker))
         jobs = job_repository(nats)
-        commands = CommandHandler(SERVICE, jobs, CommandLog(nats))
+        commands = CommandHandler(CommandLog(nats), JobDecider(SERVICE, jobs))
         replier = Replier(
             nats,
             jobs,

@@ -11,8 +11,9 @@ import structlog
 
 from libs.events.commands import CommandLog
 from libs.events.connection import connect, leave
+from libs.events.handling import CommandHandler
 from libs.events.subscription import Handler, Subscription, leases_of
-from libs.jobs.handling import CommandHandler
+from libs.jobs.handling import JobDecider
 from libs.jobs.liveness import Holder, worker_name
 from libs.jobs.repository import job_repository
 from libs.llm.factory import create_model
@@ -20,6 +21,8 @@ from libs.process.clock import SystemClock
 from libs.process.health import Health, serve
 from libs.process.lifecycle import announce
 from libs.process.settings import SettingsError
+from libs.profiles.handling import ProfileDecider
+from libs.profiles.repository import profile_repository
 from libs.workflow.errors import UnknownWorkflow
 from libs.workflow.ports import Limits
 from libs.workflow.registry import Workflows
@@ -125,7 +128,9 @@ async def run(
                 )
             )
 
-        listen("COMMANDS", CommandHandler(SERVICE, jobs, CommandLog(nats)), _COMMANDS, _DELIVERIES_MAX)
+        profiles = ProfileDecider(SERVICE, profile_repository(nats, clock))
+        commands = CommandHandler(CommandLog(nats), JobDecider(SERVICE, jobs), profiles)
+        listen("COMMANDS", commands, _COMMANDS, _DELIVERIES_MAX)
         listen("EVENTS", wakeups, settings.slots)
         listen("WAKEUPS", wakeups, _HINTS)
         listen("TIMERS", Timers(jobs, clock), _COMMANDS)

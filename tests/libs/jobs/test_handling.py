@@ -12,11 +12,12 @@ import pytest
 
 from libs.events.commands import CommandEnvelope, CommandLog
 from libs.events.connection import NatsSettings, connect
+from libs.events.handling import CommandHandler
 from libs.events.subjects import StreamId
 from libs.events.subscription import Done, Later, Refused, Subscription
 from libs.jobs.commands import CancelJob, CreateJob, PostMessage, WireCommand
 from libs.jobs.events import CommandRefused, JobCancelled, UserMessagePosted
-from libs.jobs.handling import CommandHandler
+from libs.jobs.handling import JobDecider
 from libs.jobs.repository import Jobs, job_repository
 from libs.process.clock import new_id
 from libs.process.settings import Secret
@@ -39,8 +40,8 @@ def stream() -> StreamId:
 class Replica:
     def __init__(self, client: Any) -> None:
         self.jobs: Jobs = job_repository(client)
-        self.agents = CommandHandler("agents", self.jobs, CommandLog(client))
-        self.runner = CommandHandler("runner", self.jobs, CommandLog(client))
+        self.agents = CommandHandler(CommandLog(client), JobDecider("agents", self.jobs))
+        self.runner = CommandHandler(CommandLog(client), JobDecider("runner", self.jobs))
 
 
 class Delivered:

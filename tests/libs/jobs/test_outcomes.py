@@ -11,9 +11,10 @@ import pytest
 
 from libs.events import subjects, wire
 from libs.events.commands import CommandEnvelope, CommandLog, Outcome
+from libs.events.handling import CommandHandler
 from libs.events.subjects import StreamId
 from libs.jobs.commands import CancelJob, CreateJob, PostMessage, RetryJob, WireCommand
-from libs.jobs.handling import CommandHandler
+from libs.jobs.handling import JobDecider
 from libs.jobs.repository import job_repository
 from libs.jobs.state import Job
 from libs.process.clock import SystemClock, new_id
@@ -29,7 +30,7 @@ class Desk:
         self.jobs = job_repository(client)
 
     def replica(self, service: str = "agents") -> CommandHandler:
-        return CommandHandler(service, job_repository(self.client), self.log)
+        return CommandHandler(self.log, JobDecider(service, job_repository(self.client)))
 
     async def send(self, command: WireCommand, *, command_id: UUID | None = None, listener: str | None = None) -> Any:
         return await self.send_raw(command.verb, msgspec.json.encode(command), command_id, listener)
