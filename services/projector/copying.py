@@ -60,7 +60,7 @@ def message_line(row: MessageRow) -> str:
 def event_line(entry: Entry) -> bytes:
     """The event's line of `job_events`."""
     head = (
-        f"{entry.job_id}\t{entry.version}\t{entry.sequence}\t{entry.owner_id}\t{entry.id}\t{entry.type}\t{entry.schema}\t"
+        f"{entry.aggregate_id}\t{entry.version}\t{entry.sequence}\t{entry.owner_id}\t{entry.id}\t{entry.type}\t{entry.schema}\t"
         f"{entry.time}\t{entry.correlation_id or chr(92) + 'N'}\t{entry.causation_id or chr(92) + 'N'}\t"
     )
     data = entry.data.replace(b"\\", b"\\\\")
@@ -80,7 +80,8 @@ def upsert(schema: str, table: Table) -> str:
     columns = ", ".join(f'"{name}"' for name in table.columns)
     arrays = ", ".join(f"${number}::text[]::{kind}[]" for number, kind in enumerate(table.columns.values(), start=1))
     keys = ", ".join(f'"{name}"' for name in table.key)
-    changes = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in table.columns if name not in table.key)
+    kept = {*table.key, *table.fixed}
+    changes = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in table.columns if name not in kept)
     return (
         f'INSERT INTO "{schema}"."{table.name}" ({columns}) SELECT * FROM unnest({arrays}) '  # noqa: S608  # names of ours
         f"ON CONFLICT ({keys}) DO UPDATE SET {changes}"

@@ -9,12 +9,26 @@ import msgspec
 
 from libs.events import wire
 from libs.events.event import Recorded
-from libs.jobs.events import EVENTS, JobEvent
+from libs.jobs.events import EVENTS as JOB_TYPES
+from libs.jobs.events import JobEvent
+from libs.profiles.events import EVENTS as PROFILE_TYPES
+from libs.profiles.events import ProfileEvent
 
 if TYPE_CHECKING:
     from libs.events.codec import EventRegistry
 
 __all__ = ["Entry", "Malformed"]
+
+
+def _by_type(*registries: EventRegistry[Any]) -> dict[str, EventRegistry[Any]]:
+    """Which sort of aggregates a type of events belongs to: to one only, since the log holds them all side by side."""
+    found = {name: registry for registry in registries for name in registry.current}
+    if len(found) < sum(len(registry.current) for registry in registries):
+        raise ValueError("two sorts of aggregates have an event type in common")
+    return found
+
+
+_REGISTRIES = _by_type(JOB_TYPES, PROFILE_TYPES)
 
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _STREAM = re.compile(rf"{_UUID}\.{_UUID}\Z")
@@ -37,13 +51,13 @@ class Malformed(ValueError):
 
 
 class Entry(msgspec.Struct, gc=False):
-    """One message of EVENTS. `stream` is `<owner>.<job>`, or the whole subject where `problem` says what is wrong with the message."""
+    """One message of EVENTS. `stream` is `<owner>.<id>`, or the whole subject where `problem` says what is wrong with the message."""
 
     stream: str
     sequence: int
     data: bytes
     owner_id: str = ""
-    job_id: str = ""
+    aggregate_id: str = ""
     type: str = ""
     version: int = 0
     schema: int = 0
@@ -61,7 +75,7 @@ class Entry(msgspec.Struct, gc=False):
         known = stream in _known and type_name in _known and subject[77] == "."
         if not known and not _well_formed(subject, stream, type_name):
             return cls(subject, sequence, data, type=subject, problem="its subject is not `evt.<owner>.<job>.<type>`")
-        owner_id, job_id = stream[:36], stream[37:]
+        owner_id, aggregate_id = stream[:36], stream[37:]
         usual = None if _OBJECT in head else _USUAL.search(head.decode(errors="replace"))
         if usual is not None:
             id_, version, schema, time, correlation, causation = usual.groups()
@@ -70,7 +84,7 @@ class Entry(msgspec.Struct, gc=False):
                 sequence,
                 data,
                 owner_id,
-                job_id,
+                aggregate_id,
                 type_name,
                 int(version),
                 int(schema),
@@ -88,7 +102,7 @@ class Entry(msgspec.Struct, gc=False):
                 sequence,
                 data,
                 owner_id,
-                job_id,
+                aggregate_id,
                 type_name,
                 int(headers[wire.VERSION]),
                 int(headers[wire.SCHEMA]),
@@ -102,7 +116,7 @@ class Entry(msgspec.Struct, gc=False):
             problem = f"its header {error.args[0]} is missing"
         except ValueError as error:
             problem = str(error)
-        return cls(stream, sequence, data, owner_id, job_id, type_name, problem=problem)
+        return cls(stream, sequence, data, owner_id, aggregate_id, type_name, problem=problem)
 
     @classmethod
     def of_stored(cls, message: wire.Stored) -> Entry:
@@ -111,14 +125,14 @@ class Entry(msgspec.Struct, gc=False):
         return cls.read(message.subject, message.sequence, head.encode(), message.data)
 
     @classmethod
-    def of(cls, recorded: Recorded[Any], registry: EventRegistry[Any] = EVENTS) -> Entry:
+    def of(cls, recorded: Recorded[Any]) -> Entry:
         """The same from a history at hand."""
         owner, job = recorded.stream
         cause = recorded.cause
         return cls(
             f"{owner}.{job}",
             recorded.sequence,
-            registry.encode(recorded.event),
+            _REGISTRIES[recorded.type].encode(recorded.event),
             str(owner),
             str(job),
             recorded.type,
@@ -135,11 +149,22 @@ class Entry(msgspec.Struct, gc=False):
         """Where it stands, for people."""
         return f"EVENTS {self.sequence}: evt.{self.stream}.{self.type}, version {self.version}"
 
+    @property
+    def about_a_profile(self) -> bool:
+        """Whether its type is one of a profile's; else a job's, or unknown."""
+        return self.type in PROFILE_TYPES.current
+
     def event(self) -> JobEvent:
-        """The payload as today's shape. Raises `Malformed`, and `UnknownEvent` for a type or schema this code does not know."""
+        """The payload as today's shape. Raises `Malformed`, and `UnknownEvent` for a type or schema this code does not know of a job."""
         if self.problem is not None:
             raise Malformed(self.problem)
-        return EVENTS.decode(self.type, self.schema, self.data)
+        return JOB_TYPES.decode(self.type, self.schema, self.data)
+
+    def profile_event(self) -> ProfileEvent:
+        """The same, of a profile."""
+        if self.problem is not None:
+            raise Malformed(self.problem)
+        return PROFILE_TYPES.decode(self.type, self.schema, self.data)
 
 
 def _well_formed(subject: str, stream: str, type_name: str) -> bool:

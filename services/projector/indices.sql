@@ -6,6 +6,8 @@ CREATE INDEX jobs_by_kind ON jobs (owner_id, kind, created_at DESC, id DESC);
 CREATE INDEX jobs_to_do ON jobs (id) WHERE needs IS NOT NULL;
 CREATE INDEX apps_newest ON apps (owner_id, created_at DESC, id DESC);
 CREATE INDEX approvals_open ON approvals (owner_id, requested_at DESC) WHERE decision = 'open';
+CREATE INDEX simulation_jobs_newest ON simulation_jobs (user_id, created_at DESC, job_id DESC);
+CREATE INDEX profiles_newest ON profiles (owner_id, created_at DESC, id DESC);
 CREATE INDEX timers_due ON timers (due) WHERE open;
 
 -- `q` looks for a part of the prompt; without the extension it reads the owner's jobs newest first.

@@ -155,7 +155,7 @@ class Leader:
         stream, reason = next(iter(projection.parked.items()))
         self._health.degrade(
             "parked",
-            f"{len(projection.parked)} jobs are held back by an event that cannot be applied; {stream}: {reason}; "
+            f"{len(projection.parked)} jobs or profiles are held back by an event that cannot be applied; {stream}: {reason}; "
             f"see the table {self._settings.read_schema}.parked",
         )
 
@@ -163,9 +163,8 @@ class Leader:
         """Fold what is parked anew from the log: after an upgrade it may be known."""
         place = projection.place
         streams = list(projection.parked)
-        rows = await projection.tables.rows(
-            [job for _, dot, job in (stream.partition(".") for stream in streams) if dot and len(job) == 36]
-        )
+        ids = [id_ for _, dot, id_ in (stream.partition(".") for stream in streams) if dot and len(id_) == 36]
+        rows = {**await projection.tables.rows(ids), **await projection.tables.profiles(ids)}
         for stream in streams:
             after = rows[stream].sequence if stream in rows else 0
             try:

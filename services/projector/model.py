@@ -13,18 +13,21 @@ __all__ = [
     "AppRow",
     "ApprovalRow",
     "ArtifactRow",
+    "DeletedProfileRow",
     "Fold",
     "JobRow",
     "MessageRow",
+    "ProfileRow",
     "Reply",
     "Row",
+    "SimulationRow",
     "StepRow",
     "Table",
     "TimerRow",
     "ddl",
 ]
 
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 """Raised whenever a table or what `views` writes changes: a projector that finds another number rebuilds."""
 
 # Times are ISO-8601 text and ids canonical UUID text throughout, as they stand in the log: nothing here needs to calculate with them.
@@ -106,7 +109,51 @@ class ArtifactRow(NamedTuple):
     created_at: str
 
 
-Row = StepRow | MessageRow | AppRow | ApprovalRow | TimerRow | ArtifactRow
+class SimulationRow(NamedTuple):
+    """A simulation as its owners' other tools know it: nothing but what follows from the job's row."""
+
+    job_id: str
+    user_id: str
+    status: str
+    request_data: str
+    result_data: str | None
+    created_at: str
+    updated_at: str
+
+
+class ProfileRow(NamedTuple):
+    id: str
+    owner_id: str
+    profile_type: str
+    name: str
+    data: str
+    version: int
+    sequence: int
+    created_at: str
+    updated_at: str
+
+
+class DeletedProfileRow(NamedTuple):
+    """All that is left of a deleted profile: what an event that brings it back must know."""
+
+    id: str
+    owner_id: str
+    version: int
+    sequence: int
+    deleted_at: str
+
+
+Row = (
+    StepRow
+    | MessageRow
+    | AppRow
+    | ApprovalRow
+    | TimerRow
+    | ArtifactRow
+    | SimulationRow
+    | ProfileRow
+    | DeletedProfileRow
+)
 
 
 class Reply(NamedTuple):
@@ -162,11 +209,15 @@ class JobRow(msgspec.Struct, kw_only=True):
 
 
 class Table(NamedTuple):
-    """A table's columns with their types; with a `key`, rows replace earlier ones of the same key, else they are only ever added."""
+    """A table's columns with their types; with a `key`, rows replace earlier ones of the same key, else they are only ever added.
+
+    The `fixed` columns never change once the row is there, and are not written again.
+    """
 
     name: str
     columns: dict[str, str]
     key: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
 
 
 _TEXT, _INTEGER, _TIME, _ID = "text", "integer", "timestamptz", "uuid"
@@ -207,6 +258,18 @@ _ARTIFACTS = {
     "object": _TEXT, "version": _INTEGER, "created_at": _TIME,
 }  # fmt: skip
 
+_SIMULATION_JOBS = {
+    "job_id": _ID, "user_id": _ID, "status": _TEXT, "request_data": "jsonb", "result_data": "jsonb",
+    "created_at": _TIME, "updated_at": _TIME,
+}  # fmt: skip
+_PROFILES = {
+    "id": _ID, "owner_id": _ID, "profile_type": _TEXT, "name": _TEXT, "data": "json", "version": _INTEGER,
+    "sequence": "bigint", "created_at": _TIME, "updated_at": _TIME,
+}  # fmt: skip
+_DELETED_PROFILES = {
+    "id": _ID, "owner_id": _ID, "version": _INTEGER, "sequence": "bigint", "deleted_at": _TIME,
+}  # fmt: skip
+
 JOBS = Table("jobs", _JOBS, ("id",))
 JOB_EVENTS = Table("job_events", _EVENTS)
 TABLES: dict[type[Row], Table] = {
@@ -216,6 +279,9 @@ TABLES: dict[type[Row], Table] = {
     ApprovalRow: Table("approvals", _APPROVALS, ("job_id", "version")),
     TimerRow: Table("timers", _TIMERS, ("job_id", "name")),
     ArtifactRow: Table("artifacts", _ARTIFACTS, ("job_id", "name")),
+    SimulationRow: Table("simulation_jobs", _SIMULATION_JOBS, ("job_id",), ("user_id", "request_data", "created_at")),
+    ProfileRow: Table("profiles", _PROFILES, ("id",)),
+    DeletedProfileRow: Table("deleted_profiles", _DELETED_PROFILES, ("id",)),
 }
 
 

@@ -14,6 +14,7 @@ from libs.events.errors import LogUnavailable
 from services.projector.draft import Draft
 from services.projector.entry import Entry
 from services.projector.model import JobRow
+from services.projector.profiles import ProfileState
 from services.projector.tables import Place, Tables, Unstorable
 
 __all__ = ["FetchPayload", "Projection", "relax_collector"]
@@ -24,6 +25,7 @@ FetchPayload = Callable[[str], Awaitable[bytes]]
 """The bytes of a payload too large for a message. Raises `LogUnavailable`."""
 
 _ROWS_KEPT = 5_000
+_PROFILES_KEPT = 200  # they may be large, and seldom change
 _DRAFTED_AT_A_TIME = 200
 _MISSING_MAX = 4  # a replica may be behind for a moment
 _FETCH_PAUSE_SECONDS = 0.5
@@ -57,6 +59,7 @@ class Projection:
         self.applied = 0  # events, ever
         self._fetch = fetch
         self._rows: dict[str, JobRow] = {}  # by use, the longest unused first
+        self._profiles: dict[str, ProfileState] = {}  # likewise
         self._writing: _Writing | None = None
 
     async def apply(self, entries: Sequence[Entry]) -> None:
@@ -95,7 +98,7 @@ class Projection:
             self._writing = None
 
     async def retry(self, entries: Sequence[Entry]) -> bool:
-        """Apply a parked job's held-back entries, all up to `place`; answer whether the job is free again."""
+        """Apply a parked stream's held-back entries, all up to `place`; answer whether it is free again."""
         stream = entries[0].stream
         del self.parked[stream]
         for entry in entries:
@@ -112,8 +115,11 @@ class Projection:
     async def _draft(self, entries: Sequence[Entry]) -> Draft:
         if self._missing(entries):
             await self.settle()  # the connection must be free, and the rows as they will be
-            self._rows.update(await self.tables.rows(self._missing(entries)))
-        draft = Draft(self._rows, self.parked)
+            missing = self._missing(entries)
+            self._rows.update(await self.tables.rows(missing.values()))
+            if any(entry.about_a_profile for entry in entries):
+                self._profiles.update(await self.tables.profiles(missing.values()))
+        draft = Draft(self._rows, self.parked, self._profiles)
         for number, entry in enumerate(entries, start=1):
             draft.add(entry)
             if number % _DRAFTED_AT_A_TIME == 0:
@@ -121,15 +127,18 @@ class Projection:
         draft.finish()
         return draft
 
-    def _missing(self, entries: Sequence[Entry]) -> list[str]:
-        """The jobs that the entries go on with and whose rows are not at hand."""
+    def _missing(self, entries: Sequence[Entry]) -> dict[str, str]:
+        """The streams, with their ids, that the entries go on with and whose rows are not at hand."""
         seen: dict[str, str | None] = {}
         for entry in entries:
             stream = entry.stream
             if stream not in seen:
-                begun = entry.version != 1 and entry.problem is None and stream not in self.parked
-                seen[stream] = entry.job_id if begun and stream not in self._rows else None
-        return [job_id for job_id in seen.values() if job_id is not None]
+                # A job's id never becomes a profile's: for that few events are looked up in vain.
+                begun = (entry.version != 1 or entry.about_a_profile) and entry.problem is None
+                begun = begun and stream not in self.parked
+                known = stream in self._rows or stream in self._profiles
+                seen[stream] = entry.aggregate_id if begun and not known else None
+        return {stream: aggregate_id for stream, aggregate_id in seen.items() if aggregate_id is not None}
 
     def _adopt(self, draft: Draft) -> None:
         """Let what comes next build on a draft."""
@@ -138,6 +147,11 @@ class Projection:
             self._rows[stream] = job
         while len(self._rows) > _ROWS_KEPT:
             del self._rows[next(iter(self._rows))]
+        for stream, profile in draft.profiles.items():
+            self._profiles.pop(stream, None)
+            self._profiles[stream] = profile
+        while len(self._profiles) > _PROFILES_KEPT:
+            del self._profiles[next(iter(self._profiles))]
         for stream, parked in draft.parked.items():
             self.parked[stream] = parked.reason
 
@@ -151,7 +165,7 @@ class Projection:
                 "projection.parked",
                 place=parked.entry.place,
                 reason=parked.reason,
-                job_id=parked.entry.job_id,
+                job_id=parked.entry.aggregate_id,
                 action="its later events are held back; upgrade the projector, or mend and rebuild",
             )
 
@@ -168,6 +182,7 @@ class Projection:
     ) -> None:
         """Halve what Postgres will not have until the one event is found that it will not have, and park that."""
         self._rows.clear()
+        self._profiles.clear()
         for stream in refused.parked:
             self.parked.pop(stream, None)
         if len(entries) > 1:

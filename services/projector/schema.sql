@@ -1,6 +1,7 @@
 -- The read models: plain tables, a pure function of the log. No name is qualified: the projector creates them in whatever
 -- schema it fills (`read`, or one that will be swapped in as `read`). Raise MODEL_VERSION in model.py with every change here.
 -- JSON is `json`, not `jsonb`: the text is kept exactly as it stands in the log, which may hold what jsonb refuses (\u0000).
+-- Only `simulation_jobs` has jsonb, since that table is there to be queried: in it \u0000 has become \ufffd.
 
 -- How far this generation has got: one row, moved by compare-and-set in the transaction that writes the rows.
 -- Every release reads this table of every other one: its columns stay as they are.
@@ -15,8 +16,8 @@ CREATE TABLE position (
 
 -- Aggregates with an event that could not be applied; their later events are held back until it can be.
 CREATE TABLE parked (
-    stream     text        PRIMARY KEY,            -- `<owner>.<job>`, or the whole subject where that is malformed
-    job_id     uuid,
+    stream     text        PRIMARY KEY,            -- `<owner>.<id>`, or the whole subject where that is malformed
+    job_id     uuid,                               -- of the job, or whatever else the id stands for
     owner_id   uuid,
     sequence   bigint      NOT NULL,               -- the place in EVENTS of the event that stopped it
     version    integer,
@@ -149,4 +150,37 @@ CREATE TABLE artifacts (
     version    integer     NOT NULL,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (job_id, name)
+);
+
+-- Jobs of the kinds simulation, comparison and sweep, in the columns that other tools know. Everything else about them is in `jobs`.
+CREATE TABLE simulation_jobs (
+    job_id       uuid        PRIMARY KEY,
+    user_id      uuid        NOT NULL,
+    status       text        NOT NULL,
+    request_data jsonb       NOT NULL,             -- the request as the user sent it
+    result_data  jsonb,                            -- null until there is a result
+    created_at   timestamptz NOT NULL,
+    updated_at   timestamptz NOT NULL
+);
+
+-- A user's own profiles; the defaults are no rows. A name stands for one profile of its owner and type: `id` follows from them.
+CREATE TABLE profiles (
+    id           uuid        PRIMARY KEY,
+    owner_id     uuid        NOT NULL,
+    profile_type text        NOT NULL,
+    name         text        NOT NULL,
+    data         json        NOT NULL,
+    version      integer     NOT NULL,             -- of its last event
+    sequence     bigint      NOT NULL,             -- of that event in EVENTS
+    created_at   timestamptz NOT NULL,
+    updated_at   timestamptz NOT NULL              -- when it was last changed
+);
+
+-- Where the history of a deleted profile stands, which goes on if one of the same name is made again.
+CREATE TABLE deleted_profiles (
+    id         uuid        PRIMARY KEY,
+    owner_id   uuid        NOT NULL,
+    version    integer     NOT NULL,
+    sequence   bigint      NOT NULL,
+    deleted_at timestamptz NOT NULL
 );

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,13 +19,16 @@ from services.projector.model import (
     JOBS,
     MODEL_VERSION,
     TABLES,
+    DeletedProfileRow,
     Fold,
     JobRow,
     MessageRow,
+    ProfileRow,
     StepRow,
     Table,
     ddl,
 )
+from services.projector.profiles import ProfileState
 
 __all__ = ["Connection", "Place", "PositionMoved", "Tables", "Unstorable", "connect"]
 
@@ -69,9 +72,7 @@ class Tables:
         self.connection = connection
         self.schema = schema
         self._upserts = {table.name: upsert(schema, table) for table in (JOBS, *TABLES.values()) if table.key}
-        self._columns = ", ".join(
-            f'"{name}"::text' if _as_text(kind) else f'"{name}"' for name, kind in JOBS.columns.items()
-        )
+        self._columns = _selected(JOBS)
 
     async def place(self) -> Place | None:
         """Where the tables stand; None where there are none yet."""
@@ -100,7 +101,7 @@ class Tables:
         async with self.connection.transaction():
             await self.connection.execute(f'SET LOCAL search_path TO "{self.schema}"')
             await self.connection.execute(ddl("indices"), timeout=3600)
-        for name in ("jobs", "apps", "approvals", "timers"):
+        for name in ("jobs", "apps", "approvals", "timers", "simulation_jobs", "profiles"):
             await self.connection.execute(f'ANALYZE "{self.schema}"."{name}"', timeout=3600)
 
     async def rows(self, job_ids: Iterable[str]) -> dict[str, JobRow]:
@@ -115,6 +116,20 @@ class Tables:
             fold = msgspec.json.decode(values.pop("fold"), type=Fold)
             job = JobRow(**values, fold=fold)
             found[f"{job.owner_id}.{job.id}"] = job
+        return found
+
+    async def profiles(self, ids: Collection[str]) -> dict[str, ProfileState]:
+        """The same of profiles, deleted ones included."""
+        found: dict[str, ProfileState] = {}
+        for kind in (ProfileRow, DeletedProfileRow):
+            table = TABLES[kind]
+            records = await self.connection.fetch(
+                f'SELECT {_selected(table)} FROM "{self.schema}"."{table.name}" WHERE id = ANY($1::text[]::uuid[])',  # noqa: S608
+                list(ids),
+            )
+            for record in records:
+                row = kind(*record)
+                found[f"{row.owner_id}.{row.id}"] = row
         return found
 
     async def parked(self) -> dict[str, tuple[int, str]]:
@@ -169,6 +184,20 @@ class Tables:
         for kind, keyed in draft.keyed.items():
             if keyed:
                 await self._upsert(TABLES[kind], list(keyed.values()))
+        if draft.profiles:
+            await self._write_profiles(draft.profiles.values())
+
+    async def _write_profiles(self, profiles: Collection[ProfileState]) -> None:
+        for kind in (ProfileRow, DeletedProfileRow):
+            table, rows = TABLES[kind], [row for row in profiles if isinstance(row, kind)]
+            if len(rows) < len(profiles):
+                gone = [row.id for row in profiles if not isinstance(row, kind)]
+                await self.connection.execute(
+                    f'DELETE FROM "{self.schema}"."{table.name}" WHERE id = ANY($1::text[]::uuid[])',  # noqa: S608
+                    gone,
+                )
+            if rows:
+                await self._upsert(table, rows)
 
     async def _copy(self, table: Table, lines: bytes) -> None:
         async def chunks() -> AsyncIterator[bytes]:
@@ -191,7 +220,7 @@ class Tables:
             "sequence = EXCLUDED.sequence, version = EXCLUDED.version, type = EXCLUDED.type, schema = EXCLUDED.schema, "
             "reason = EXCLUDED.reason",
             text(entry.stream),
-            entry.job_id or None,
+            entry.aggregate_id or None,
             entry.owner_id or None,
             entry.sequence,
             entry.version,
@@ -203,6 +232,11 @@ class Tables:
     async def _roll_back(self) -> None:
         with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
             await self.connection.execute("ROLLBACK", timeout=5)
+
+
+def _selected(table: Table) -> str:
+    """Its columns, ids, times and JSON as text."""
+    return ", ".join(f'"{name}"::text' if _as_text(kind) else f'"{name}"' for name, kind in table.columns.items())
 
 
 def _as_text(kind: str) -> bool:

@@ -84,7 +84,7 @@ def created(entry: Entry, event: JobEvent) -> JobRow:
             f"a job's history begins with job_created, version 1, not with {entry.type}, {entry.version}"
         )
     return JobRow(
-        id=entry.job_id,
+        id=entry.aggregate_id,
         owner_id=entry.owner_id,
         kind=event.kind,
         initial_prompt=event.prompt,

@@ -12,16 +12,7 @@ from libs.jobs.events import JobEvent
 from libs.jobs.state import Decision, Job
 from services.projector.draft import Draft
 from services.projector.entry import Entry
-from services.projector.model import (
-    ApprovalRow,
-    AppRow,
-    ArtifactRow,
-    JobRow,
-    MessageRow,
-    Row,
-    StepRow,
-    TimerRow,
-)
+from services.projector.model import JobRow, MessageRow, Row, StepRow
 
 
 def project(
@@ -31,7 +22,7 @@ def project(
     rest = [Entry.of(recorded) for recorded in history]
     known: dict[str, JobRow] = {}
     added: dict[type[Row], list[Any]] = {StepRow: [], MessageRow: []}
-    keyed: dict[type[Row], dict[Any, Any]] = {AppRow: {}, ApprovalRow: {}, TimerRow: {}, ArtifactRow: {}}
+    keyed: dict[type[Row], dict[Any, Any]] = {kind: {} for kind in Draft({}, ()).keyed}
     for size in (*batches, len(rest)):
         entries, rest = rest[:size], rest[size:]
         draft = Draft(known, ())
