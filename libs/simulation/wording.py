@@ -1,0 +1,59 @@
+"""How numbers and cards are written for people: a minus is a minus, digits come in threes, what is not defined is a dash."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["DASH", "MINUS", "NARROW_SPACE", "amount", "integer", "percent", "plain", "short", "signed", "whole_rounds"]
+
+MINUS, NARROW_SPACE, DASH = "\u2212", "\u202f", "\u2013"
+_STEPS = ((1e12, "tn"), (1e9, "bn"), (1e6, "M"), (1e3, "k"))
+
+
+def plain(value: float | None, digits: int = 2) -> str:
+    """`12,345.67` with thin spaces for commas; a dash for None."""
+    if value is None:
+        return DASH
+    if not math.isfinite(value):
+        return "\u221e" if value > 0 else DASH
+    text = f"{abs(value):,.{digits}f}".replace(",", NARROW_SPACE)
+    return MINUS + text if value < 0 and float(f"{value:.{digits}f}") else text
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """The same with a plus where it is one."""
+    text = plain(value, digits)
+    return f"+{text}" if value is not None and value > 0 and float(f"{value:.{digits}f}") else text
+
+
+def integer(value: float | None) -> str:
+    return plain(value, 0)
+
+
+def amount(value: float | None) -> str:
+    """Money: cents below 10,000, none above."""
+    return plain(value, 2 if value is None or abs(value) < 10_000 else 0)
+
+
+def percent(value: float | None, digits: int = 3, *, plus: bool = True, significant: int | None = None) -> str:
+    """A share in percent; with `significant`, as many digits as it takes to show that many."""
+    if value is None:
+        return DASH
+    scaled = 100 * value
+    if significant is not None:
+        size = math.floor(math.log10(abs(scaled))) if scaled else 0
+        digits = max(0, min(12, significant - 1 - size))
+    return f"{signed(scaled, digits) if plus else plain(scaled, digits)}{NARROW_SPACE}%"
+
+
+def short(value: float) -> str:
+    """`1.5 M`, for axes."""
+    for step, name in _STEPS:
+        if abs(value) >= step:
+            return f"{value / step:.4g}{NARROW_SPACE}{name}".replace("-", MINUS)
+    return f"{value:.4g}".replace("-", MINUS)
+
+
+def whole_rounds(value: float | None) -> str:
+    """Rounds that are computed, not counted: three digits are enough for large ones."""
+    return integer(value) if value is None or abs(value) < 1e6 else short(float(f"{value:.3g}"))
