@@ -141,7 +141,7 @@ USERS: dict[str, User] = {
                 *_works_on("TIMERS", "runner"),
                 *_works_on("WAKEUPS", "runner"),
             ),
-            ("worker.>", "live.>", "shard.*.*.*.*"),
+            ("worker.>", "live.>", "result.*.*.*.*"),
             responds=True,
         ),
         _user(

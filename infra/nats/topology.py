@@ -27,11 +27,12 @@ class TopologyError(Exception):
     """A stream or consumer that exists differs in a way the server will not change; the text names the difference."""
 
 
-class Republish(msgspec.Struct, frozen=True, kw_only=True):
-    """What the stream sends on, once it is stored."""
+class Republish(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the stream sends on, once it is stored; `headers_only` where the content is left out."""
 
     src: str
     dest: str
+    headers_only: bool = False
 
 
 class Consumer(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +134,7 @@ def topology(*, replicas: int = 1, lease_seconds: float = DEFAULT_LEASE_SECONDS)
             name="SHARDS",
             description="Results of map: shard.<owner>.<id>.<map>.<n>, the first result wins",
             subjects=("shard.*.*.*.*",),
+            republish=Republish(src="shard.>", dest="result.>", headers_only=True),
         ): (),
         Stream(
             name="TASKS",

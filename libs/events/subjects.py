@@ -24,6 +24,7 @@ __all__ = [
     "live_events_of",
     "outcome",
     "parse",
+    "results_of",
     "shard",
     "shards_of",
     "task",
@@ -104,6 +105,11 @@ def shard(stream: StreamId, map_name: str, number: int) -> str:
 
 def shards_of(stream: StreamId, map_name: str) -> str:
     return f"shard.{stream.owner}.{stream.id}.{_name(map_name)}.*"
+
+
+def results_of(stream: StreamId, map_name: str) -> str:
+    """Where the stream says which results of a map it has stored: their headers only."""
+    return f"result.{stream.owner}.{stream.id}.{_name(map_name)}.*"
 
 
 def task(stream: StreamId, map_name: str, number: int) -> str:

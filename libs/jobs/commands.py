@@ -255,11 +255,12 @@ class StartMap(_Command, frozen=True, kw_only=True):
 
 
 class CompleteMap(_Command, frozen=True, kw_only=True):
-    """Every shard has a result. Changes nothing where the map was completed."""
+    """The results of the first `total` shards (all, where not given) are the map's. Changes nothing where it was completed."""
 
     attempt: int
     name: str
     digest: str
+    total: int | None = None
 
 
 class ReportProgress(_Command, frozen=True, kw_only=True):

@@ -325,7 +325,8 @@ def _decide_workflow(job: Job, command: _WorkflowCommand) -> Sequence[JobEvent]:
             shards = job.maps[command.name]
             if shards.digest is not None:
                 return []
-            return [MapCompleted(name=command.name, attempt=command.attempt, total=shards.total, digest=command.digest)]
+            taken = shards.total if command.total is None else command.total
+            return [MapCompleted(name=command.name, attempt=command.attempt, total=taken, digest=command.digest)]
         case ReportProgress():
             before = job.progress.get(command.name)
             said = (command.done, command.total, command.message)

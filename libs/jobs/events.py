@@ -272,7 +272,9 @@ class MapStarted(Event, frozen=True, kw_only=True):
 
 
 class MapCompleted(Event, frozen=True, kw_only=True):
-    """Every shard has its one result; `digest` is the SHA-256 over their digests in order."""
+    """The first `total` shards have their one result each, and are the map; `digest` is the SHA-256 over their digests in order.
+
+    It is less than was started where the workflow had seen enough."""
 
     name: str
     attempt: int

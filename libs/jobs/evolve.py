@@ -257,7 +257,7 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:
         case MapStarted():
             return {"maps": {**job.maps, event.name: Shards(total=event.total)}, "progressed": True}
         case MapCompleted():
-            shards = replace(job.maps[event.name], digest=event.digest)
+            shards = replace(job.maps[event.name], digest=event.digest, taken=event.total)
             return {"maps": {**job.maps, event.name: shards}, "progressed": True}
         case ProgressReported():
             before = job.progress.get(event.name)

@@ -30,7 +30,7 @@ __all__ = [
     "Timer",
 ]
 
-FOLD_VERSION = 1  # raised whenever `evolve` or this state changes meaning: snapshots of another version are dropped
+FOLD_VERSION = 2  # raised whenever `evolve` or this state changes meaning: snapshots of another version are dropped
 
 
 class Status(StrEnum):
@@ -121,7 +121,8 @@ class Signal(_Part, frozen=True, kw_only=True):
 
 class Shards(_Part, frozen=True, kw_only=True):
     total: int
-    digest: str | None = None  # set once every shard has its result
+    digest: str | None = None  # set once the map is complete
+    taken: int | None = None  # how many results it was completed with, from the first on
 
 
 class Progress(_Part, frozen=True, kw_only=True):

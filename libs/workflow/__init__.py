@@ -18,15 +18,21 @@ from libs.workflow.errors import (
 )
 from libs.workflow.registry import shard, workflow
 from libs.workflow.retry import Retry
+from libs.workflow.shards import ShardContext
 from libs.workflow.steps import StepContext, current_step
+from libs.workflow.streams import Results
 from libs.workflow.values import App, Artifact
+from libs.workflow.waits import Listener
 
 __all__ = [
     "App",
     "Artifact",
     "JobContext",
+    "Listener",
     "Misuse",
+    "Results",
     "Retry",
+    "ShardContext",
     "ShardFailed",
     "StepContext",
     "StepFailed",

@@ -16,11 +16,8 @@ from libs.jobs.commands import CompleteJob, FailJob, JobCommand, SuspendAttempt
 from libs.jobs.decide import FenceLost, decide
 from libs.jobs.events import Failure, JobEvent
 from libs.jobs.state import Job, Status
-from libs.process.clock import new_id
-from libs.workflow import metrics
-from libs.workflow.errors import InvalidName, Misuse, NameTaken, StepFailed, WaitTimedOut, WorkflowError, describe
-from libs.workflow.results import encode
-from libs.workflow.values import App
+from libs.workflow import endings, metrics
+from libs.workflow.errors import InvalidName, NameTaken, WorkflowError
 
 if TYPE_CHECKING:
     from libs.events.repository import Repository
@@ -90,6 +87,9 @@ class Attempt:
         self._active = 0  # steps, maps and other work under way
         self._steps = 0  # of these, what must not be cut short when the worker is asked to stop
         self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._owed: list[Callable[[], Awaitable[None]]] = []
+        self._paying = asyncio.Lock()
+        self.replays = 0  # streams of results that are still being given what was stored before: see `waits.Listener`
         self._suspending: asyncio.Task[None] | None = None
         self._closing = False
         self._refreshing: asyncio.Task[None] | None = None
@@ -166,12 +166,14 @@ class Attempt:
             raise asyncio.CancelledError
         self._active += 1
         self._steps += step
-        if self._lease_lost():
-            try:
+        try:
+            if self._owed:
+                await self._pay()
+            if self._lease_lost():
                 await self.verify()
-            except BaseException:
-                self.end(step=step)
-                raise
+        except BaseException:
+            self.end(step=step)
+            raise
 
     def end(self, *, step: bool = False) -> None:
         """The work is over."""
@@ -186,6 +188,10 @@ class Attempt:
         """Cancel the caller where the attempt has stopped."""
         if self._stopped is None or self._stopped.done():
             raise asyncio.CancelledError
+
+    def owe(self, debt: Callable[[], Awaitable[None]]) -> None:
+        """Have this done before anything else begins, or the workflow's return is stored: what cannot be awaited where it is caused."""
+        self._owed.append(debt)
 
     async def verify(self) -> None:
         """Ask the log itself whether the attempt still holds the job; if not, the caller is cancelled."""
@@ -207,6 +213,9 @@ class Attempt:
 
     async def wait(self, wait: str) -> None:
         """Return when the wait (`approval/plan`, `timer/nap`, ...), which the log knows, is over; meanwhile the worker may be let go."""
+        if self._owed:
+            await self.begin()
+            self.end()
         if self.job.wait_over(wait):
             return
         await self._open()
@@ -218,6 +227,12 @@ class Attempt:
             self._waiting.pop(wait, None)
             if self._waiting and not self._active:
                 self._settle()
+
+    async def _pay(self) -> None:
+        async with self._paying:
+            while self._owed:
+                await self._owed[0]()
+                del self._owed[0]
 
     # -- stopping and suspending ---------------------------------------------------------------------------------------
 
@@ -328,16 +343,15 @@ class Attempt:
     # -- ending --------------------------------------------------------------------------------------------------------
 
     async def _finish(self) -> Outcome:
-        command = self._verdict()
         try:
-            await self.commit(command)
+            await self.commit(await self._verdict())
         except asyncio.CancelledError:
             if self._stopped is not None and self._stopped.done():
                 return self._stopped.result()
             raise
         return Ended(self.job.status)
 
-    def _verdict(self) -> CompleteJob | FailJob:
+    async def _verdict(self) -> CompleteJob | FailJob:
         assert self._root is not None
         if self._root.cancelled():
             failure = Failure(code="workflow_cancelled", message="The workflow cancelled itself")
@@ -345,35 +359,12 @@ class Attempt:
         error = self._root.exception()
         if error is None:
             try:
-                return self._completed(self._root.result())
+                await self._pay()
+                return endings.completed(self, self._root.result())
             except WorkflowError as unstorable:
                 error = unstorable
         log.warning("attempt.failed", attempt=self.number, kind=self.job.kind, exc_info=error)
-        return self._failed(error)
-
-    def _completed(self, value: object) -> CompleteJob:
-        if isinstance(value, App):
-            spec = msgspec.json.decode(encode("the workflow", value.spec))
-            app_id = self.job.app.id if self.job.app else new_id()
-            return CompleteJob(attempt=self.number, app_id=app_id, app=spec)
-        return CompleteJob(attempt=self.number, result=msgspec.Raw(encode("the workflow", value)))
-
-    def _failed(self, error: BaseException) -> FailJob:
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        if isinstance(error, StepFailed):
-            failure = msgspec.structs.replace(error.failure, message=str(error))
-            return FailJob(attempt=self.number, error=failure, step=error.name)
-        code, message, retryable = describe(error)
-        if isinstance(error, BaseExceptionGroup):
-            causes = "; ".join(describe(each)[1] for each in error.exceptions[:5])
-            code, message = "several_failed", f"{len(error.exceptions)} branches of the workflow failed: {causes}"
-        elif isinstance(error, Misuse):
-            message = f"The workflow's code is wrong: {message}"
-        elif code == "step_raised":
-            code, message = "workflow_raised", f"The workflow raised {message}"
-        failure = Failure(code=code, message=message, retryable=retryable)
-        return FailJob(attempt=self.number, error=failure, step=error.name if isinstance(error, WaitTimedOut) else None)
+        return endings.failed(self, error)
 
 
 async def _main(function: WorkflowFunction, context: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 from uuid import UUID
@@ -13,7 +13,9 @@ from libs.workflow import maps, waits
 from libs.workflow.progress import report
 from libs.workflow.retry import Retry
 from libs.workflow.steps import run_step
+from libs.workflow.streams import WINDOW, Results
 from libs.workflow.values import Artifact
+from libs.workflow.waits import Listener
 
 if TYPE_CHECKING:
     from libs.jobs.state import Approval
@@ -156,22 +158,55 @@ class JobContext:
         A signal sent before the workflow waits for it is refused, so that its sender learns of it."""
         return await waits.signal(self._attempt, name, timeout_seconds, type)
 
+    @overload
+    async def listen(self, name: str) -> Listener[Any]: ...
+
+    @overload
+    async def listen(self, name: str, *, type: type[T]) -> Listener[T]: ...
+
+    async def listen(self, name: str, *, type: Any = Any) -> Listener[Any]:  # noqa: A002
+        """Let the signal of this name come while the workflow works on: `.received` tells whether it did, `.data` is what it brought.
+
+        A running workflow learns of it within a second. What is decided because of it must be stored, by leaving `results` or by a
+        step: a run that begins anew knows of the signal from the start.
+        """
+        return await waits.listen(self._attempt, name, type)
+
     async def sleep(self, name: str, seconds: float | None = None, *, until: datetime | None = None) -> None:
         """Wait for a time: so many `seconds` from when this was first reached, or `until` a moment."""
         await waits.sleep(self._attempt, name, seconds, until)
 
     @overload
-    async def map(self, name: str, fn: Callable[[Any], Awaitable[T]], items: Iterable[Any]) -> list[T]: ...
+    async def map(self, name: str, fn: Callable[..., Awaitable[T]], items: Iterable[Any]) -> list[T]: ...
 
     @overload
-    async def map(self, name: str, fn: Callable[[Any], T], items: Iterable[Any]) -> list[T]: ...
+    async def map(self, name: str, fn: Callable[..., T], items: Iterable[Any]) -> list[T]: ...
 
-    async def map(self, name: str, fn: Callable[[Any], Any], items: Iterable[Any]) -> Any:
+    async def map(self, name: str, fn: Callable[..., Any], items: Iterable[Any]) -> Any:
         """Call a function registered with `@shard` on every item, on all runners, and return the results in order.
 
-        The items are JSON; `fn` gets each as the type it annotates. Raises `ShardFailed` where a shard's policy gives up.
+        The items are JSON; `fn` gets each as the type it annotates, and a second parameter annotated `ShardContext` filled in.
+        Raises `ShardFailed` where a shard's policy gives up. All results are held: for more than fit, there is `results`.
         """
         return await maps.run_map(self._attempt, name, fn, list(items))
+
+    @overload
+    def results(
+        self, name: str, fn: Callable[..., Awaitable[T]], items: Sequence[Any], *, window: int = WINDOW
+    ) -> Results[T]: ...
+
+    @overload
+    def results(self, name: str, fn: Callable[..., T], items: Sequence[Any], *, window: int = WINDOW) -> Results[T]: ...
+
+    def results(self, name: str, fn: Callable[..., Any], items: Sequence[Any], *, window: int = WINDOW) -> Results[Any]:
+        """As `map`, one result after another in the order of the items: `async for result in job.results(...)`.
+
+        Each item is made (`items` may be lazy: `len` and `[n]` are used), offered, and its result forgotten in turn, `window` of them at
+        a time, so that any number, up to 100,000, takes the same memory. Leaving the loop by `break`, `return` or `aclose()` ends the map
+        with what was taken: runners drop the rest, and a run that begins anew is given the same results and no other. Where the workflow
+        fails inside the loop, its retry takes the rest. Raises `ShardFailed` when it comes to a shard whose policy gave up.
+        """
+        return Results(self._attempt, name, fn, items, window)
 
     async def progress(
         self, done: float, total: float | None = None, *, name: str = "progress", message: str = "", data: Any = None

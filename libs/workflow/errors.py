@@ -16,6 +16,7 @@ __all__ = [
     "NotDeterministic",
     "ResultUnreadable",
     "ResultUnstorable",
+    "ShardCancelled",
     "ShardFailed",
     "StepFailed",
     "StepTimedOut",
@@ -54,6 +55,12 @@ class ShardFailed(StepFailed):
     def __init__(self, name: str, failure: Failure, tries: int = 1) -> None:
         super().__init__(name, failure, tries)
         self.args = (f"The map {name!r} failed: {failure.message}",)
+
+
+class ShardCancelled(WorkflowError):
+    """Nobody wants the shard's result any more; let it end the function."""
+
+    code = "shard_cancelled"
 
 
 class StepTimedOut(WorkflowError):

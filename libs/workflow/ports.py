@@ -70,12 +70,20 @@ class ShardBoard(Protocol):
         """Offer shards to all runners; one that is offered already is not offered twice. Raises `LogUnavailable`."""
         ...
 
-    async def results(self, stream: StreamId, map_token: str, *, after: int) -> Sequence[ShardResult]:
-        """The results stored after a sequence, oldest first, those in objects fetched. Raises `LogUnavailable`."""
+    async def results(
+        self, stream: StreamId, map_token: str, *, after: int, limit: int | None = None
+    ) -> Sequence[ShardResult]:
+        """The results stored after a sequence, oldest first, at most `limit`; what lies in an object is only named.
+
+        Raises `LogUnavailable`."""
+        ...
+
+    async def fetch(self, result: ShardResult) -> ShardResult:
+        """The result with what lies in an object. Raises `LogUnavailable`."""
         ...
 
     def watch(self, stream: StreamId, map_token: str) -> AbstractAsyncContextManager[asyncio.Event]:
-        """An event that is set whenever a result may have been stored, while the block runs. Only a hint: some are missed."""
+        """An event that is set whenever a result was stored, while the block runs. Only a hint: some are missed."""
         ...
 
     async def withdraw(self, stream: StreamId, map_token: str) -> None:

@@ -6,6 +6,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -56,11 +57,13 @@ def described(kind: Any) -> str:
     return getattr(kind, "__qualname__", None) or str(kind)
 
 
-_known: WeakKeyDictionary[Any, Signature] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Any, dict[type, Signature]] = WeakKeyDictionary()
 
 
 def signature_of(fn: Callable[..., Any], context_type: type) -> Signature:
-    """The signature of a function, a method, a partial or a callable object. Raises `Misuse` where its annotations cannot be read."""
+    """The signature of a function, a method, a partial or a callable object, with its parameter of the `context_type`, if any.
+
+    Raises `Misuse` where its annotations cannot be read."""
     bare: Any = fn
     while isinstance(bare, functools.partial):
         bare = bare.func
@@ -69,13 +72,12 @@ def signature_of(fn: Callable[..., Any], context_type: type) -> Signature:
         known = _known.get(bare)
     except TypeError:  # not hashable, or not weakly
         return _inspect(bare, context_type)
-    if known is None:
-        known = _inspect(bare, context_type)
-        try:
-            _known[bare] = known
-        except TypeError:
-            return known
-    return known
+    signature = None if known is None else known.get(context_type)
+    if signature is None:
+        signature = _inspect(bare, context_type)
+        with suppress(TypeError):
+            _known.setdefault(bare, {})[context_type] = signature
+    return signature
 
 
 def _inspect(fn: Any, context_type: type) -> Signature:

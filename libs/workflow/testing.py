@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,7 +53,9 @@ _JOB = UUID("00000000-0000-7000-8000-000000000001")
 class MemoryShards:
     """A `ShardBoard` that computes what is offered at once, in this process. Results outlive the attempts, as stored ones do."""
 
-    def __init__(self) -> None:
+    def __init__(self, job_of: Callable[[StreamId], Awaitable[Job | None]]) -> None:
+        self._job_of = job_of
+        self.most_offered = 0  # at any one time
         self._results: defaultdict[tuple[StreamId, str], list[ShardResult]] = defaultdict(list)
         self._sequence = 0
         self._watching: defaultdict[tuple[StreamId, str], set[asyncio.Event]] = defaultdict(set)
@@ -64,9 +66,15 @@ class MemoryShards:
             key = (stream, map_token, task.number)
             if key not in self._offered:
                 self._offered[key] = asyncio.create_task(self._compute(key, task))
+        self.most_offered = max(self.most_offered, len(self._offered))
 
-    async def results(self, stream: StreamId, map_token: str, *, after: int) -> Sequence[ShardResult]:
-        return [each for each in self._results[stream, map_token] if each.sequence > after]
+    async def results(
+        self, stream: StreamId, map_token: str, *, after: int, limit: int | None = None
+    ) -> Sequence[ShardResult]:
+        return [each for each in self._results[stream, map_token] if each.sequence > after][:limit]
+
+    async def fetch(self, result: ShardResult) -> ShardResult:
+        return result
 
     @asynccontextmanager
     async def watch(self, stream: StreamId, map_token: str) -> AsyncIterator[asyncio.Event]:
@@ -84,7 +92,9 @@ class MemoryShards:
     async def _compute(self, key: tuple[StreamId, str, int], task: ShardTask) -> None:
         shard = shard_named(task.shard)
         assert shard is not None, "a coordinator offers registered shards only"
-        result = await compute(task, shard, worker="test", pause=_no_pause)
+        job = await self._job_of(key[0])
+        assert job is not None, "a coordinator has a job"
+        result = await compute(task, shard, job, worker="test", pause=_no_pause)
         self._offered.pop(key, None)
         earlier = [each for each in self._results[key[:2]] if each.number == task.number]
         if earlier and earlier[-1].sequence != task.after:
@@ -102,10 +112,13 @@ async def _no_pause(_seconds: float) -> None:
 class MemoryHost:
     """A `Host` that remembers what it was asked. Pauses are always durable timers, so that the clock decides about them."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock, jobs: Repository[Job, JobEvent]) -> None:
+        async def job_of(stream: StreamId) -> Job | None:
+            return (await jobs.load(stream))[0]
+
         self.clock = clock
         self.limits = Limits(durable_delay_seconds=-1.0, cleanup_seconds=1.0)
-        self.shards = MemoryShards()
+        self.shards = MemoryShards(job_of)
         self.deltas: list[Delta] = []
         self.scheduled: dict[str, datetime] = {}
         self.objects: dict[str, bytes] = {}
@@ -140,8 +153,8 @@ class Workbench:
     ) -> None:
         self.function = function
         self.clock = ManualClock()
-        self.host = MemoryHost(self.clock)
         self.store = store or MemoryStore(EVENTS)
+        self.host = MemoryHost(self.clock, Repository(self.store, evolve, clock=self.clock))
         self.stream = StreamId(_OWNER, _JOB)
         self._create = CreateJob(
             kind=kind, prompt=prompt, talks=False, request=request, approvals=tuple(approvals), sender="user"

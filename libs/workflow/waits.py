@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -17,7 +17,9 @@ from libs.workflow.steps import current_step
 if TYPE_CHECKING:
     from libs.workflow.attempt import Attempt
 
-__all__ = ["RESERVED", "approval", "signal", "sleep"]
+__all__ = ["RESERVED", "Listener", "approval", "listen", "signal", "sleep"]
+
+T_co = TypeVar("T_co", covariant=True)
 
 RESERVED = ("retry-", "signal-")  # timers of the engine's own
 _SUMMARY_CHARACTERS_MAX = 100_000
@@ -53,13 +55,45 @@ async def signal(attempt: Attempt, name: str, timeout_seconds: float | None, typ
     if timer in attempt.job.timers and not attempt.job.wait_over(f"signal/{name}"):
         await timers.schedule(attempt, timer)
     await attempt.wait(f"signal/{name}")
-    received = attempt.job.signals[name]
-    if not received.received:
+    if not attempt.job.signals[name].received:
         raise WaitTimedOut(name)
-    try:
-        return msgspec.json.decode(received.data, type=type_)
-    except msgspec.DecodeError as error:
-        raise ResultUnreadable(f"the data of the signal {name!r} is no {described(type_)}: {error}") from None
+    return _data(attempt, name, type_)
+
+
+class Listener(Generic[T_co]):
+    """A signal that may come while the workflow works on: see `JobContext.listen`."""
+
+    __slots__ = ("_attempt", "_type", "name")
+
+    def __init__(self, attempt: Attempt, name: str, type_: Any) -> None:
+        self._attempt = attempt
+        self._type = type_
+        self.name = name
+
+    @property
+    def received(self) -> bool:
+        """Whether it came. Not shown before the results that earlier attempts took have been given again by `results`:
+
+        so a loop left because of it is left no earlier when it is run again."""
+        return not self._attempt.replays and self._attempt.job.signals[self.name].received
+
+    @property
+    def data(self) -> T_co | None:
+        """What came with it, None before. Raises `ResultUnreadable` where that is of another type."""
+        return _data(self._attempt, self.name, self._type) if self.received else None
+
+
+async def listen(attempt: Attempt, name: str, type_: Any) -> Listener[Any]:
+    """Have the log know that the signal is welcome, and go on."""
+    _outside_steps("signal", name)
+    attempt.claim("signal", name)
+    if name not in attempt.job.signals:
+        await attempt.begin()
+        try:
+            await attempt.commit(AwaitSignal(attempt=attempt.number, name=name))
+        finally:
+            attempt.end()
+    return Listener(attempt, name, type_)
 
 
 async def sleep(attempt: Attempt, name: str, seconds: float | None, until: datetime | None) -> None:
@@ -80,6 +114,13 @@ async def sleep(attempt: Attempt, name: str, seconds: float | None, until: datet
         finally:
             attempt.end()
     await timers.wait_for(attempt, name)
+
+
+def _data(attempt: Attempt, name: str, type_: Any) -> Any:
+    try:
+        return msgspec.json.decode(attempt.job.signals[name].data, type=type_)
+    except msgspec.DecodeError as error:
+        raise ResultUnreadable(f"the data of the signal {name!r} is no {described(type_)}: {error}") from None
 
 
 def _outside_steps(kind: str, name: str) -> None:

@@ -30,6 +30,7 @@ _OFFERS_AT_ONCE = 256
 _DUE_KEPT_FOR = "168h"  # a due timer that no runner heard of in a week is a hint's business
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
+_result = msgspec.json.Decoder(ShardResult)
 
 
 class NatsHost:
@@ -94,28 +95,31 @@ class NatsShards:
             if problem is not None:
                 raise problem
 
-    async def results(self, stream: StreamId, map_token: str, *, after: int) -> Sequence[ShardResult]:
+    async def results(
+        self, stream: StreamId, map_token: str, *, after: int, limit: int | None = None
+    ) -> Sequence[ShardResult]:
         messages = await wire.read_range(
-            self._nats, "SHARDS", subjects.shards_of(stream, map_token), first_sequence=after + 1
+            self._nats, "SHARDS", subjects.shards_of(stream, map_token), first_sequence=after + 1, limit=limit
         )
-        found = []
-        for message in messages:
-            result = msgspec.json.decode(message.data, type=ShardResult)
-            data = result.result
-            if result.object is not None:
-                data = msgspec.Raw(await self._objects.get(result.object))
-            found.append(msgspec.structs.replace(result, result=data, sequence=message.sequence))
-        return found
+        return [
+            msgspec.structs.replace(_result.decode(message.data), sequence=message.sequence) for message in messages
+        ]
+
+    async def fetch(self, result: ShardResult) -> ShardResult:
+        if result.object is None:
+            return result
+        data = await self._objects.get(result.object)
+        return msgspec.structs.replace(result, result=msgspec.Raw(data), object=None)
 
     @asynccontextmanager
     async def watch(self, stream: StreamId, map_token: str) -> AsyncIterator[asyncio.Event]:
         stored = asyncio.Event()
 
         async def announced(_message: Msg) -> None:
-            # It may have been refused, as a second result is: what counts is read from the stream.
             stored.set()
 
-        subscription = await self._nats.subscribe(subjects.shards_of(stream, map_token), cb=announced)
+        # What the stream says it has stored: on its own subject a result is heard before it can be read.
+        subscription = await self._nats.subscribe(subjects.results_of(stream, map_token), cb=announced)
         try:
             yield stored
         finally:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from libs.events.subjects import StreamId
     from libs.jobs.repository import Jobs
+    from libs.jobs.state import Job
 
 __all__ = ["Shards"]
 
@@ -44,6 +45,10 @@ _UNKNOWN_DELIVERIES_MAX = 20
 _UNKNOWN_DELAY_SECONDS_MAX = 10.0
 
 
+class _MapOver(msgspec.Struct):
+    name: str
+
+
 class Shards:
     """Handles deliveries from TASKS. Crashes of workers are counted by deliveries, failures by the shard's own policy."""
 
@@ -53,7 +58,7 @@ class Shards:
         self._worker = worker
         self._threads = threads
         self._objects = Objects(client)
-        self._computing: defaultdict[StreamId, set[asyncio.Task[ShardResult]]] = defaultdict(set)
+        self._computing: defaultdict[StreamId, dict[asyncio.Task[ShardResult], str]] = defaultdict(dict)  # their maps
 
     async def __call__(self, delivery: Delivery) -> Outcome:
         stream = delivery.subject.stream
@@ -61,7 +66,8 @@ class Shards:
             task = msgspec.json.decode(delivery.message.data, type=ShardTask)
         except msgspec.DecodeError as error:
             return Refused(f"not a shard: {error}")
-        if await self._is_void(stream, task):
+        job = await self._wanted(stream, task)
+        if job is None:
             metrics.shards.labels("dropped").inc()
             return Done()
         shard = shard_named(task.shard)
@@ -75,18 +81,18 @@ class Shards:
             message = f"its worker died or gave it back {delivery.deliveries - 1} times"
             result = failed(task, Failure(code="shard_crashed", message=message), worker=self._worker, tries=1)
         else:
-            work = asyncio.create_task(compute(task, shard, worker=self._worker, threads=self._threads))
-            self._computing[stream].add(work)
+            work = asyncio.create_task(compute(task, shard, job, worker=self._worker, threads=self._threads))
+            self._computing[stream][work] = task.map
             try:
                 result = await work
             except asyncio.CancelledError:
                 if work.cancelled() and not _cancelling():
                     metrics.shards.labels("dropped").inc()
-                    return Done()  # the job ended meanwhile
+                    return Done()  # the job or the map ended meanwhile
                 work.cancel()
                 raise
             finally:
-                self._computing[stream].discard(work)
+                self._computing[stream].pop(work)
                 if not self._computing[stream]:
                     del self._computing[stream]
         await faults.reach("shard.before_result")
@@ -95,24 +101,30 @@ class Shards:
         return Done()
 
     async def listen(self, client: Client) -> None:
-        """Stop computing for a job when it ends, from now on."""
-        for name in ("job_cancelled", "job_failed"):
+        """Stop computing for a job or a map when it ends, from now on."""
+        for name in ("job_cancelled", "job_completed", "job_failed", "map_completed"):
             await client.subscribe(f"live.*.*.{name}", cb=self._ended)
 
     async def _ended(self, message: Msg) -> None:
-        for work in tuple(self._computing.get(subjects.parse(message.subject).stream, ())):
-            work.cancel()
+        subject = subjects.parse(message.subject)
+        computing = self._computing.get(subject.stream)
+        if computing is None:
+            return
+        over = msgspec.json.decode(message.data, type=_MapOver).name if subject.name == "map_completed" else None
+        for work, name in tuple(computing.items()):
+            if over is None or name == over:
+                work.cancel()
 
-    async def _is_void(self, stream: StreamId, task: ShardTask) -> bool:
-        """Whether nobody wants the result any more: the job or the map is over, or a result is there."""
+    async def _wanted(self, stream: StreamId, task: ShardTask) -> Job | None:
+        """The job, or None where nobody wants the result any more: the job or the map is over, or a result is there."""
         job, _ = await self._jobs.load(stream)
         if job is None or job.status.ended:
-            return True
+            return None
         known = job.maps.get(task.map)
         if known is None or known.digest is not None or task.map in job.given_up:
-            return True
+            return None
         last = await wire.last_of(self._nats, "SHARDS", subjects.shard(stream, token(task.map), task.number))
-        return last is not None and last[1] != task.after
+        return job if last is None or last[1] == task.after else None
 
     async def _store(self, stream: StreamId, task: ShardTask, result: ShardResult) -> None:
         started = time.monotonic()

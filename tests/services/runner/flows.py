@@ -7,12 +7,16 @@ import os
 import time
 from pathlib import Path
 
-from libs.workflow import JobContext, Retry, StepContext, shard
+from libs.workflow import JobContext, Retry, ShardContext, StepContext, shard
 
 
 def note(line: str) -> None:
     with Path(os.environ["LEDGER"]).open("a") as ledger:
         ledger.write(line + "\n")
+
+
+def ledger() -> list[str]:
+    return Path(os.environ["LEDGER"]).read_text().splitlines()
 
 
 async def work(name: str, seconds: float = 0.0) -> str:
@@ -85,6 +89,28 @@ async def map_flow(job: JobContext) -> int:
     return sum(await job.map("squares", square, range(job.request)))
 
 
+@shard("runner-test-long")
+def long(number: int, context: ShardContext) -> int:
+    note(f"begin long {number} of {context.kind}")
+    while not context.cancelled:
+        time.sleep(0.005)
+    note(f"gave up {number}")
+    return number
+
+
+async def stream_flow(job: JobContext) -> list[int]:
+    """`request`: how many shards, and how many results are enough."""
+    total, enough = job.request
+    stop = await job.listen("stop")
+    taken: list[int] = []
+    async for value in job.results("squares", square, range(total), window=8):
+        taken.append(value)
+        if len(taken) == enough or stop.received:
+            break
+    await job.step("after", work, "after")
+    return taken
+
+
 async def mixed_flow(job: JobContext) -> object:
     match job.request:
         case "big":
@@ -93,6 +119,21 @@ async def mixed_flow(job: JobContext) -> object:
             return await job.map("broken", broken, range(3))
         case "large-step":
             return len(await job.step("large", lambda: "y" * 300_000))
+        case "first-big":
+            async for text in job.results("big ones", big, range(1000), window=4):
+                return len(text)
+            return 0
+        case "long":
+            results = job.results("long", long, range(2))
+            first = asyncio.ensure_future(anext(aiter(results)))
+            while not any(line.startswith("begin long") for line in ledger()):
+                await asyncio.sleep(0.02)
+            first.cancel()
+            await asyncio.wait((first,))
+            await results.aclose()
+            return results.taken
+        case "large-result":
+            return "z" * 3_000_000
         case "artifact":
             stored = await job.artifact("report.txt", "hello " * 50_000, "text/plain")
             return stored.size

@@ -55,7 +55,7 @@ class Office:
             None,  # type: ignore[arg-type]
             self.jobs,
             Workflows({}, {"test": flow}),
-            MemoryHost(self.clock),
+            MemoryHost(self.clock, self.jobs),
             self.holder,
             self.running,
             slots=slots,
