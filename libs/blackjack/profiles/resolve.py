@@ -1,0 +1,259 @@
+"""From names and partial profiles to whole ones: the job's own, then the user's, then the defaults; parents below children."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import msgspec
+
+from libs.blackjack.configuration import Casino, Player
+from libs.blackjack.defaults import DEFAULTS, ProfileType
+from libs.blackjack.profiles import betting, casino, counting, player, playing
+from libs.blackjack.profiles.fields import Field, Layer, Members, merge, read_layer
+from libs.blackjack.profiles.findings import Findings
+from libs.blackjack.profiles.source import Found, Source, nearest, shown, sound_json
+
+__all__ = [
+    "FIELDS",
+    "PROFILE_TYPES",
+    "Profiles",
+    "Resolved",
+    "UserProfile",
+    "canonical",
+    "casino_from",
+    "flattened",
+    "layer_of",
+    "player_from",
+    "resolve",
+]
+
+PROFILE_TYPES: tuple[ProfileType, ...] = get_args(ProfileType)
+UNNAMED = "as given"
+
+FIELDS: dict[ProfileType, tuple[Field, ...]] = {
+    "casino": casino.FIELDS,
+    "player": player.FIELDS,
+    "playing_strategy": playing.FIELDS,
+    "betting_strategy": betting.FIELDS,
+    "counting_system": counting.FIELDS,
+}
+_WORDS: dict[ProfileType, str] = {
+    "casino": "A casino",
+    "player": "A player",
+    "playing_strategy": "A playing strategy",
+    "betting_strategy": "A betting strategy",
+    "counting_system": "A counting system",
+}
+_READERS: dict[ProfileType, Callable[[Source, str, Findings], Layer]] = {
+    "playing_strategy": playing.layer_of,
+    "betting_strategy": betting.layer_of,
+}
+
+
+class UserProfile(msgspec.Struct, frozen=True):
+    """A profile that somebody keeps, as they wrote it."""
+
+    profile_type: ProfileType
+    name: str
+    data: Any
+
+
+class Profiles:
+    """The profiles that names stand for: the job's, the user's own and the defaults, the first that has the name."""
+
+    def __init__(self, own: Iterable[UserProfile] = ()) -> None:
+        kept = {(profile.profile_type, _key(profile.name)): (profile.name, profile.data) for profile in own}
+        self._job: dict[tuple[ProfileType, str], Source] = {}
+        self._kept = kept
+
+    def with_job(self, job: dict[tuple[ProfileType, str], Source]) -> Profiles:
+        """The same with the profiles that a job carries itself."""
+        profiles = Profiles()
+        profiles._kept = self._kept
+        profiles._job = {(kind, _key(name)): source for (kind, name), source in job.items()}
+        return profiles
+
+    def find(self, kind: ProfileType, name: str, at: str, below: int = 0) -> tuple[int, str, Source] | None:
+        """Where a name is known, from the level `below` on: the level, the name as it is kept, and what it stands for."""
+        key = (kind, _key(name))
+        if below <= 0 and key in self._job:
+            return 0, name.strip(), self._job[key]
+        if below <= 1 and key in self._kept:
+            kept, data = self._kept[key]
+            return 1, kept, Source(data, at, named=True)
+        if below <= 2 and key[1] in DEFAULTS[kind]:
+            return 2, key[1], Source(DEFAULTS[kind][key[1]], at, named=True)
+        return None
+
+    def names(self, kind: ProfileType) -> list[str]:
+        return [
+            *(name for (one, name) in self._job if one == kind),
+            *(name for (one, _), (name, _) in self._kept.items() if one == kind),
+            *DEFAULTS[kind],
+        ]
+
+
+def _key(name: str) -> str:
+    return name.strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A profile with everything that it inherits, and what to call it."""
+
+    layer: Layer
+    name: str
+    at: str
+
+
+_Chain = tuple[tuple[int, ProfileType, str], ...]
+
+
+def layer_of(kind: ProfileType, source: Source, findings: Findings) -> Layer:
+    """What one profile says itself."""
+    reader = _READERS.get(kind)
+    if reader is not None:
+        return reader(source, _WORDS[kind], findings)
+    return read_layer(source, FIELDS[kind], _WORDS[kind], findings)
+
+
+def resolve(
+    kind: ProfileType,
+    source: Source,
+    known: Profiles,
+    findings: Findings,
+    *,
+    inherits: Resolved | None = None,
+    chain: _Chain = (),
+) -> Resolved | None:
+    """The whole profile that a name or an object stands for; null where it has problems. An object without a parent
+    inherits from `inherits`."""
+    if isinstance(source.value, str):
+        return _named(kind, source, known, findings, chain)
+    before = findings.count
+    layer = layer_of(kind, source, findings)
+    if findings.count > before or not isinstance(source.value, dict):
+        return None
+    parent = inherits
+    if "parent" in layer:
+        parent = resolve(kind, layer["parent"].value, known, findings, chain=chain)
+        if parent is None:
+            return None
+    own = {name: found for name, found in layer.items() if name != "parent"}
+    name: str | None = own["name"].value if "name" in own and own["name"].value else None
+    if parent is None:
+        return Resolved(own, name or UNNAMED, source.at)
+    changed = own.keys() - {"name", "description"}
+    if name is None:
+        name = parent.name if not changed or kind == "player" else f"{parent.name} (changed)"
+    return Resolved(merge(parent.layer, own), name[:100], source.at)
+
+
+def _named(kind: ProfileType, source: Source, known: Profiles, findings: Findings, chain: _Chain) -> Resolved | None:
+    # A profile that names a parent like itself means the one that it hides.
+    below = max((level + 1 for level, one, name in chain[-1:] if one == kind and name == _key(source.value)), default=0)
+    hit = known.find(kind, source.value, source.at, below)
+    if hit is None:
+        what = _WORDS[kind].split(" ", 1)[1]
+        findings.problem(
+            source.at, f"There is no {what} {shown(source.value)}{nearest(source.value, known.names(kind))}"
+        )
+        return None
+    level, name, held = hit
+    link = (level, kind, _key(name))
+    if link in chain:
+        circle = " -> ".join(one for _, _, one in (*chain[chain.index(link) :], link))
+        findings.problem(
+            source.at, f"Parents go round in a circle: {circle}; one of them without a parent is expected."
+        )
+        return None
+    inside = findings if level == 0 else findings.inside(name)
+    if level == 1 and not sound_json(held.value, source.at, inside):
+        return None
+    resolved = resolve(kind, held, known, inside, chain=(*chain, link))
+    return None if resolved is None else Resolved(resolved.layer, name, source.at)
+
+
+# Whole profiles --------------------------------------------------------------------------------------------------------
+
+
+def casino_from(resolved: Resolved) -> Casino:
+    return casino.casino_of(resolved.layer, resolved.name)
+
+
+def player_from(
+    resolved: Resolved, rules: Casino | None, known: Profiles, findings: Findings, *, chain: _Chain = ()
+) -> Player | None:
+    """A player with everything said: what the layer leaves open is as in the default player."""
+    before = findings.count
+    layer = resolved.layer
+    parts: dict[str, Resolved | None] = {}
+    for field, kind in player.STRATEGIES.items():
+        source = (
+            layer[field].value
+            if field in layer
+            else Source(DEFAULTS["player"]["default"][field], resolved.at, named=True)
+        )
+        parts[field] = resolve(kind, source, known, findings)
+    plays, bets, counts = (parts[field] for field in player.STRATEGIES)
+    playing_strategy = plays and playing.playing_of(plays.layer, plays.name, plays.at, rules, findings)
+    betting_strategy = bets and betting.betting_of(bets.layer, bets.name, bets.at, findings)
+    counting_strategy = counts and counting.counting_of(counts.layer, counts.name, counts.at, rules, findings)
+    if findings.count > before or not (playing_strategy and betting_strategy and counting_strategy):
+        return None
+    return Player(
+        name=resolved.name,
+        bankroll=layer["bankroll"].value if "bankroll" in layer else 1000.0,
+        playing_strategy=playing_strategy,
+        betting_strategy=betting_strategy,
+        counting_strategy=counting_strategy,
+    )
+
+
+# Profiles as JSON ------------------------------------------------------------------------------------------------------
+
+
+def canonical(kind: ProfileType, layer: Layer) -> dict[str, Any]:
+    """What a sound layer says, under the fields' own names; reading it again gives the same layer."""
+    written: dict[str, Any] = {}
+    for name, found in layer.items():
+        match found:
+            case Found(value=Source() as source):
+                part = kind if name == "parent" else player.STRATEGIES[name]
+                written[name] = source.value if isinstance(source.value, str) else _reread(part, source)
+            case Found(value=steps) if name == "bet_ramp":
+                written[name] = betting.ramp_json(steps)
+            case Found(value=plays) if name == "index_plays":
+                written[name] = [msgspec.to_builtins(play.value) for play in plays]
+            case Found(value=value):
+                written[name] = value
+            case Members():
+                written[name] = _members(found)
+    return written
+
+
+def _members(members: Members) -> dict[str, Any]:
+    return {key: _members(one) if isinstance(one, Members) else one.value for key, one in members.items()}
+
+
+def _reread(kind: ProfileType, source: Source) -> dict[str, Any]:
+    return canonical(kind, layer_of(kind, source, Findings()))
+
+
+def flattened(kind: ProfileType, resolved: Resolved, known: Profiles, findings: Findings) -> dict[str, Any] | None:
+    """A profile as JSON that names no other; null where a player's parts have problems."""
+    if kind != "player":
+        return canonical(kind, resolved.layer) | {"name": resolved.name}
+    written: dict[str, Any] = {"name": resolved.name}
+    if "bankroll" in resolved.layer:
+        written["bankroll"] = resolved.layer["bankroll"].value
+    for field, part in player.STRATEGIES.items():
+        if field in resolved.layer:
+            whole = resolve(part, resolved.layer[field].value, known, findings)
+            flat = whole and flattened(part, whole, known, findings)
+            if flat is None:
+                return None
+            written[field] = flat
+    return written

@@ -1,0 +1,190 @@
+"""A casino and the players at its table, from what a request says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from libs.blackjack.configuration import Casino, Configuration, Player
+from libs.blackjack.defaults import DEFAULTS, ProfileType
+from libs.blackjack.profiles.betting import betting_unit
+from libs.blackjack.profiles.fields import Field, read_layer, text
+from libs.blackjack.profiles.findings import Findings, pointer
+from libs.blackjack.profiles.resolve import Profiles, Resolved, casino_from, flattened, player_from, resolve
+from libs.blackjack.profiles.source import Found, Source, shown
+
+__all__ = ["PLAYERS_MAX", "Seating", "Terms", "carried_profiles", "configuration_of", "seat", "template_of"]
+
+PLAYERS_MAX = 7
+HANDS_MAX = {1: 2, 2: 4}
+"""Hands that so few decks can serve; seven from three decks on."""
+BANKROLL_UNITS_MAX = 10_000_000
+"""A session's bankroll in betting units, so that the engine's integers hold the squares of whatever becomes of it."""
+DEFAULT_CASINO = "six_deck_s17"
+DEFAULT_PLAYER = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for the whole table besides its rules."""
+
+    mode: Literal["ev", "sessions"] = "ev"
+    session_rounds: int = 1000
+    win_goal: Found[float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seating:
+    """Everything resolved, nothing checked against each other yet."""
+
+    casino: Resolved
+    players: tuple[Resolved, ...]
+    at: str
+
+
+def carried_profiles(source: Source, findings: Findings) -> dict[tuple[ProfileType, str], Source]:
+    """Profiles that a request carries under names of its own."""
+    carried: dict[tuple[ProfileType, str], Source] = {}
+    if not isinstance(source.value, list):
+        findings.problem(source.at, f"An array of {{profile_type, name, data}} is expected, not {shown(source.value)}.")
+        return carried
+    for item in source.items():
+        before = findings.count
+        layer = read_layer(item, _CARRIED, "A profile", findings)
+        missing = [field.name for field in _CARRIED if field.name not in layer]
+        if findings.count > before or not missing:
+            pass
+        else:
+            findings.problem(item.at, f"`{missing[0]}` is missing; profile_type, name and data are expected.")
+        if not missing:
+            key = (layer["profile_type"].value, layer["name"].value)
+            if key in carried:
+                findings.problem(item.at, f"There are two profiles {shown(key[1])} of this type; one is expected.")
+            carried[key] = layer["data"].value
+    return carried
+
+
+def _profile_type(source: Source, findings: Findings) -> Any:
+    from libs.blackjack.profiles.fields import choice
+
+    return choice(get_args(ProfileType), {"counting_strategy": "counting_system"})(source, findings)
+
+
+_CARRIED = (
+    Field("profile_type", "choice", _profile_type, "The type."),
+    Field("name", "text", text(100), "The name."),
+    Field("data", "profile", lambda source, _: Found(source, source.at), "The profile."),
+)
+
+
+def seat(
+    casino: Source | None,
+    players: Source | None,
+    at: str,
+    known: Profiles,
+    findings: Findings,
+    *,
+    like: Seating | None = None,
+) -> Seating | None:
+    """Resolve a casino and players; what is missing is as in `like`, or the default. An object that names no parent
+    inherits from its counterpart there."""
+    rules: Resolved | None
+    if casino is None:
+        rules = like.casino if like else resolve("casino", Source(DEFAULT_CASINO, at, named=True), known, findings)
+    else:
+        rules = resolve("casino", casino, known, findings, inherits=like.casino if like else None)
+    seated = like.players if like and players is None else _seat_players(players, at, known, findings, like)
+    return Seating(rules, seated, at) if rules is not None and seated is not None else None
+
+
+def _seat_players(
+    source: Source | None, at: str, known: Profiles, findings: Findings, like: Seating | None
+) -> tuple[Resolved, ...] | None:
+    source = source or Source([DEFAULT_PLAYER], at, named=True)
+    if not isinstance(source.value, list) or not 1 <= len(source.value) <= PLAYERS_MAX:
+        findings.problem(source.at, f"An array of 1 to {PLAYERS_MAX} players is expected, not {shown(source.value)}.")
+        return None
+    default = Source(DEFAULTS["player"][DEFAULT_PLAYER], source.at, named=True)
+    usual = resolve("player", default, known, findings)
+    usual = Resolved(usual.layer, DEFAULT_PLAYER, source.at) if usual else None
+    resolved = []
+    for place, entry in enumerate(source.items()):
+        below = like.players[place] if like and place < len(like.players) else usual
+        resolved.append(resolve("player", entry, known, findings, inherits=below))
+    sound = tuple(one for one in resolved if one is not None)
+    return sound if len(sound) == len(resolved) else None
+
+
+def template_of(seating: Seating, terms: Terms, known: Profiles, findings: Findings) -> dict[str, Any] | None:
+    """The same as a request that names no other profile."""
+    players = [flattened("player", player, known, findings) for player in seating.players]
+    if None in players:
+        return None
+    template: dict[str, Any] = {"casino": flattened("casino", seating.casino, known, findings), "players": players}
+    if terms.mode == "sessions":
+        template |= {"mode": "sessions", "session_rounds": terms.session_rounds}
+        template |= {} if terms.win_goal is None else {"win_goal": terms.win_goal.value}
+    return template
+
+
+def configuration_of(seating: Seating, terms: Terms, known: Profiles, findings: Findings) -> Configuration | None:
+    """The table with nothing left open; null where it has problems."""
+    before = findings.count
+    casino = casino_from(seating.casino)
+    seated = [player_from(player, casino, known, findings) for player in seating.players]
+    players = tuple(player for player in seated if player is not None)
+    if len(players) == len(seated):
+        _check_hands(players, casino, seating, findings)
+        if terms.mode == "sessions":
+            for player, resolved in zip(players, seating.players, strict=True):
+                _check_session(player, resolved, terms, findings)
+    if findings.count > before:
+        return None
+    return Configuration(
+        casino=casino,
+        players=_distinct(players),
+        mode=terms.mode,
+        session_rounds=terms.session_rounds if terms.mode == "sessions" else 1000,
+        win_goal=terms.win_goal.value if terms.win_goal and terms.mode == "sessions" else None,
+    )
+
+
+def _check_hands(players: tuple[Player, ...], casino: Casino, seating: Seating, findings: Findings) -> None:
+    hands = sum(player.betting_strategy.num_hands for player in players)
+    most = PLAYERS_MAX if casino.deck_count == "infinite" else HANDS_MAX.get(casino.deck_count, PLAYERS_MAX)
+    if hands > most:
+        decks = "" if most == PLAYERS_MAX else f" with {casino.deck_count} deck{'s' if casino.deck_count == 2 else ''}"
+        findings.problem(
+            pointer(seating.at, "players"), f"At most {most} hands in all are expected at a table{decks}, not {hands}."
+        )
+
+
+def _check_session(player: Player, resolved: Resolved, terms: Terms, findings: Findings) -> None:
+    at = resolved.layer["bankroll"].at if "bankroll" in resolved.layer else resolved.at
+    least = player.betting_strategy.min_bet * player.betting_strategy.num_hands
+    unit = betting_unit(player.betting_strategy)
+    if player.bankroll < least:
+        findings.problem(at, f"A bankroll of at least {least:g} is expected, so that the first bet can be made.")
+    if player.bankroll * 100 > unit * BANKROLL_UNITS_MAX:
+        most = unit * BANKROLL_UNITS_MAX // 100
+        findings.problem(at, f"A bankroll of at most {most:,} is expected in sessions with these bets.")
+    if terms.win_goal is not None and terms.win_goal.value <= player.bankroll:
+        findings.problem(
+            terms.win_goal.at, f"A goal above the bankroll of every player, {player.bankroll:g}, is expected."
+        )
+
+
+def _distinct(players: tuple[Player, ...]) -> tuple[Player, ...]:
+    """Players of one name get a number each, from the second on."""
+    taken: set[str] = set()
+    distinct = []
+    for player in players:
+        name, number = player.name, 1
+        while name in taken:
+            number += 1
+            name = f"{player.name[:90]} {number}"
+        taken.add(name)
+        distinct.append(msgspec.structs.replace(player, name=name))
+    return tuple(distinct)

@@ -1,0 +1,91 @@
+"""What a request says besides the table: how long to go on, from which seed, and in which mode."""
+
+from __future__ import annotations
+
+from libs.blackjack.profiles.fields import Field, Layer, boolean, choice, integer, number
+from libs.blackjack.profiles.findings import Findings
+from libs.simulation.orders import Run
+from libs.simulation.seating import Terms
+
+__all__ = ["ROUNDS_MAX", "RUN_FIELDS", "SEED_MAX", "TERMS_FIELDS", "run_of", "terms_of"]
+
+ROUNDS_MAX = 10**12
+ROUNDS_TO_A_TARGET = 10**10
+"""The most rounds towards a standard error where the request names no number."""
+SEED_MAX = 2**53 - 1
+SESSION_ROUNDS_MAX = 100_000
+
+TERMS_FIELDS: tuple[Field, ...] = (
+    Field(
+        "mode", "choice", choice(("ev", "sessions")), "Endless bankrolls, or sessions that end in ruin, goal or time."
+    ),
+    Field(
+        "session_rounds", "integer", integer(1, SESSION_ROUNDS_MAX, "A number of rounds"), "The length of a session."
+    ),
+    Field(
+        "win_goal",
+        "number",
+        number(0, 1_000_000_000, "An amount of money", step="0.01", above=True, null=True),
+        "With so much a player leaves the session.",
+    ),
+)
+RUN_FIELDS: tuple[Field, ...] = (
+    Field(
+        "num_rounds",
+        "integer",
+        integer(1, ROUNDS_MAX, "A number of rounds", null=True),
+        "Rounds to play, at least.",
+        synonyms=("rounds", "number_of_rounds"),
+    ),
+    Field(
+        "target_standard_error",
+        "number",
+        number(1e-7, 1, "A standard error of the EV, as a share of a bet,", null=True),
+        "Stop once the EV of every player is known so well.",
+        synonyms=("target_se", "standard_error_target"),
+    ),
+    Field("blocks", "integer", integer(1, ROUNDS_MAX, "A number of blocks", null=True), "Play exactly these."),
+    Field("seed", "integer", integer(0, SEED_MAX, "A seed", null=True), "Where the cards come from."),
+    Field("include_hand_history", "boolean", boolean, "Keep the first rounds card by card."),
+)
+
+
+def terms_of(layer: Layer) -> Terms:
+    goal = layer.get("win_goal")
+    return Terms(
+        mode=layer["mode"].value if "mode" in layer else "ev",
+        session_rounds=layer["session_rounds"].value if "session_rounds" in layer else 1000,
+        win_goal=goal if goal is not None and goal.value is not None else None,
+    )
+
+
+def run_of(layer: Layer, at: str, seed: int, findings: Findings) -> Run:
+    """How long to go on; `seed` counts where the request names none. Problems are found; what is returned counts without any."""
+    said = {name: layer[name].value for name in layer if name in {field.name for field in RUN_FIELDS}}
+    rounds, target, blocks = (said.get(name) for name in ("num_rounds", "target_standard_error", "blocks"))
+    for name in ("session_rounds", "win_goal"):
+        if name in layer and layer[name].value is not None and terms_of(layer).mode == "ev":
+            findings.note(layer[name].at, f"`{name}` counts only where `mode` is `sessions`; it was left out.")
+    if blocks is not None and (rounds is not None or target is not None):
+        findings.problem(
+            layer["blocks"].at,
+            "`blocks` is exact: neither `num_rounds` nor `target_standard_error` is expected beside it.",
+        )
+    elif blocks is None and rounds is None and target is None:
+        findings.problem(
+            at, "How long to play is missing: `num_rounds`, `target_standard_error` or `blocks` is expected."
+        )
+    elif target is not None and rounds is None:
+        rounds = ROUNDS_TO_A_TARGET
+        findings.note(
+            layer["target_standard_error"].at,
+            f"At most {rounds:,} rounds are played towards it, since `num_rounds` is not given.",
+        )
+    chosen = said.get("seed")
+    return Run(
+        seed=seed if chosen is None else chosen,
+        rounds_max=rounds,
+        blocks=blocks,
+        target_standard_error=target,
+        include_hand_history=said.get("include_hand_history", False),
+    )
