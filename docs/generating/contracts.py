@@ -13,11 +13,15 @@ import msgspec
 
 from docs.generating.markdown import code, page, table
 from docs.generating.structs import docstring, fields
+from libs.events import schemas
 from libs.events.event import Event, Recorded
+from libs.events.schemas import Contract
 from libs.events.subjects import StreamId
-from libs.jobs import commands, events, schemas
-from libs.jobs.commands import VERBS, WIRE
+from libs.jobs import commands, events
+from libs.jobs.commands import WIRE
 from libs.jobs.events import EVENTS
+from libs.jobs.schemas import JOBS
+from libs.profiles.schemas import PROFILES
 from services.gateway.live import asyncapi, inbound
 from services.gateway.live.frames import ControlFrame, DurableFrame
 from services.gateway.live.translation import frame_of, status_after
@@ -37,18 +41,27 @@ VERSION = "1"
 _HEADS = ("Field", "Type", "Default", "Meaning")
 
 _EVENTS = """\
-Everything that can be true of a job. An event is a message on `evt.<owner>.<job>.<type>` in the stream EVENTS; its payload is the JSON object
-below, its place and cause are in [headers](messages.md#headers). A job's events are numbered 1, 2, 3, ... without gaps: its version.
+Everything that can be true of a job, and [of a profile](#events-of-profiles). An event is a message on `evt.<owner>.<job>.<type>` in the
+stream EVENTS; its payload is the JSON object below, its place and cause are in [headers](messages.md#headers). A job's events are numbered
+1, 2, 3, ... without gaps: its version.
 
 The same as JSON Schema: [schemas/events-and-commands.schema.json](schemas/events-and-commands.schema.json); as AsyncAPI 3:
 [schemas/nats.asyncapi.json](schemas/nats.asyncapi.json). Payloads above 64 KiB are objects in ARTIFACTS, named by the header `Payload-Object`.
 
-Each event is exactly one [frame](frames.md) at a watching socket; its kind is in the table."""
+Each event of a job is exactly one [frame](frames.md) at a watching socket; its kind is in the table."""
+
+_PROFILE_EVENTS = """\
+A user's own profiles are aggregates beside the jobs: the same stream and headers, on `evt.<owner>.<profile>.<type>`, with versions of their
+own. Their types are none of a job's, so a type says which of the two an event is about."""
 
 _COMMANDS = """\
 What people can want of a job. A command is a message on `cmd.<owner>.<job>.<verb>` in the stream COMMANDS; the gateway stores it, the service
 named here decides it, and what it made of the job are events with the command's id as `causation_id`. A command that cannot be obeyed makes
 a [`command_refused`](events.md#command_refused), whose `allowed` names the verbs that could be."""
+
+_PROFILE_COMMANDS = """\
+A profile's commands are messages on `cmd.<owner>.<profile>.<verb>`; a refusal is a [`profile_change_refused`](events.md#profile_change_refused).
+The profile's id follows from its owner, type and name, so a name stands for one profile only."""
 
 _FRAMES = """\
 What travels on the WebSocket `/ws/jobs/<job_id>/`. Every frame is a flat JSON object with `kind`. The same as AsyncAPI 3:
@@ -69,22 +82,30 @@ def events_page() -> str:
         blocks += [f"## {name}", f"{summary} Schema version {event.schema}.".strip(), _fields(event)]
     blocks += ["## Parts", *_parts(events.Failure, events.Usage)]
     overview = table(("Type", "Frame", "Status after it", "Meaning"), rows)
+    types = PROFILES.events.current.items()
+    others = table(("Type", "Meaning"), ((f"[`{name}`](#{name})", docstring(event)) for name, event in types))
+    blocks += ["## Events of profiles", _PROFILE_EVENTS, others]
+    for name, event in types:
+        blocks += [f"### {name}", f"{docstring(event)} Schema version {event.schema}.", _fields(event)]
     return page("Events", _EVENTS, overview, *blocks)
 
 
 def commands_page() -> str:
     """docs/reference/commands.md"""
-    blocks = []
-    for verb, command in WIRE.items():
-        blocks += [
-            f"## {verb}",
-            f"Decided by the service `{VERBS[verb]}`. {docstring(command)}".strip(),
-            _fields(command),
-        ]
+    blocks = _wire(JOBS, "##")
     others = [each for each in get_args(commands.JobCommand) if each not in WIRE.values()]
     inner = table(("Command", "Meaning"), ((code(each.__name__), docstring(each)) for each in others))
     blocks += ["## Commands of workers", "These never leave the process that decides them.", inner]
+    blocks += ["## Commands of profiles", _PROFILE_COMMANDS, *_wire(PROFILES, "###")]
     return page("Commands", _COMMANDS, *blocks)
+
+
+def _wire(contract: Contract, level: str) -> list[str]:
+    blocks = []
+    for verb, command in contract.commands.items():
+        decided = f"Decided by the service `{contract.decided_by[verb]}`. {docstring(command)}".strip()
+        blocks += [f"{level} {verb}", decided, _fields(command)]
+    return blocks
 
 
 def frames_page() -> str:
@@ -122,12 +143,12 @@ def errors_page() -> str:
 
 def json_schema() -> str:
     """Payloads of all events and commands."""
-    return _json(schemas.json_schema())
+    return _json(schemas.json_schema(JOBS, PROFILES))
 
 
 def nats_asyncapi() -> str:
     """What travels on NATS."""
-    return _json(schemas.asyncapi(VERSION))
+    return _json(schemas.asyncapi(VERSION, JOBS, PROFILES))
 
 
 def socket_asyncapi() -> str:

@@ -10,7 +10,8 @@ import click
 
 from docs.generating.markdown import code, page, table
 from infra.nats.topology import topology
-from libs.jobs import schemas
+from libs.events import schemas
+from libs.jobs.schemas import JOBS
 from services.runner.fault_points import FAULT_POINTS
 
 __all__ = [
@@ -53,8 +54,8 @@ def messages_page() -> str:
     )
     return page(
         "Messages on NATS",
-        "Streams and rights are in [NATS](nats.md), payloads in [Events](events.md) and [Commands](commands.md). `<owner>` and `<job>` are UUIDs in "
-        "their canonical form.",
+        "Streams and rights are in [NATS](nats.md), payloads in [Events](events.md) and [Commands](commands.md). `<owner>`, `<job>` and `<id>` (of a "
+        "job or a profile) are UUIDs in their canonical form.",
         "## Durable consumers",
         "Pull, explicit acknowledgement, as many deliveries as it takes. A message stays with a silent worker for `LEASE_SECONDS`.",
         table(("Consumer", "For", "Filters"), consumers),
@@ -68,14 +69,14 @@ def messages_page() -> str:
 def _headers() -> Iterator[tuple[str, str]]:
     meanings = {
         "Nats-Msg-Id": "id of the event or command",
-        "Event-Version": "the job's version, counted from 1 without gaps",
+        "Event-Version": "the version of its job or profile, counted from 1 without gaps",
         "Event-Schema": "schema version of the payload",
         "Event-Time": "when it happened; never runs backwards within a job",
         "Correlation-Id": "what everything that follows from one command shares",
         "Causation-Id": "the command or event that caused this one",
         "traceparent": "W3C trace context of the request, where it brought one",
     }
-    message = next(iter(schemas.asyncapi("1")["components"]["messages"].values()))
+    message = next(iter(schemas.asyncapi("1", JOBS)["components"]["messages"].values()))
     for name in message["headers"]["properties"]:
         yield code(name), meanings[name]
     yield code("Command-Sequence"), "on events: the place in COMMANDS of the command they were decided for"
