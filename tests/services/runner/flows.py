@@ -132,6 +132,8 @@ async def mixed_flow(job: JobContext) -> object:
             await asyncio.wait((first,))
             await results.aclose()
             return results.taken
+        case "long-map":
+            return await job.map("long", long, range(1))
         case "large-result":
             return "z" * 3_000_000
         case "artifact":

@@ -153,6 +153,46 @@ async def test_a_kill_in_a_map_changes_no_result(desk: Desk, start: StartReplica
     assert len([e for e in await desk.history(stream) if isinstance(e.event, MapCompleted)]) == 1
 
 
+@pytest.mark.parametrize("enough", [25, 60])
+@pytest.mark.parametrize(
+    "point", ["map.mid_tasks@3", "map.before_complete@1", "step.before_call@1", "shard.before_result@9"]
+)
+async def test_a_kill_in_a_stream_changes_no_result(
+    desk: Desk, start: StartReplica, lines: Lines, point: str, enough: int
+) -> None:
+    name, _, at = point.partition("@")
+    doomed = await start(FAULT_POINTS=f"{name}=kill@{at}").ready()
+    stream = await desk.create("stream", request=[60, enough])
+    async with asyncio.timeout(20):
+        while doomed.child.exit_status() is None:
+            await asyncio.sleep(0.02)
+    await start().ready()
+    job = await desk.done(stream)
+    assert msgspec.json.decode(job.result) == [n * n for n in range(enough)]
+    assert job.maps["squares"].taken == enough
+    assert len([e for e in await desk.history(stream) if isinstance(e.event, MapCompleted)]) == 1
+    computed = Counter(int(line.split()[1]) for line in lines() if line.startswith("shard"))
+    assert set(range(enough)) <= set(computed)
+    assert len(computed) <= enough + 8
+
+
+async def test_a_stream_comes_from_two_runners_and_survives_the_death_of_either(
+    desk: Desk, start: StartReplica, lines: Lines
+) -> None:
+    slow = {"SHARD_SECONDS": "0.05", "SHARD_SLOTS": "2"}
+    replicas = [await start(**slow).ready(), await start(**slow).ready()]
+    stream = await desk.create("stream", request=[80, 80])
+    job = await desk.until(stream, lambda job: job.attempt is not None and len(lines()) > 20)
+    assert len({line.split()[2] for line in lines()}) == 2
+    coordinator = holder(job, replicas)
+    coordinator.child.send(signal.SIGKILL)
+    await start(**slow).ready()
+    await desk.until(stream, lambda _: len(lines()) > 50)
+    next(each for each in replicas if each is not coordinator).child.send(signal.SIGKILL)
+    job = await desk.done(stream)
+    assert msgspec.json.decode(job.result) == [n * n for n in range(80)]
+
+
 async def test_a_shard_that_fails_fails_the_job_with_its_reason(desk: Desk, start: StartReplica) -> None:
     await start().ready()
     stream = await desk.create("mixed", request="broken")

@@ -164,3 +164,53 @@ async def test_a_build_job_becomes_an_app_and_streams_its_turns(desk: Desk, star
     assert list(job.steps) == ["ceo-1", "cto-1", "summary", "prd"]
     assert job.app is not None
     assert {delta["stream"] for delta in desk.deltas} == {f"step-{name}" for name in job.steps}
+
+
+async def test_a_stream_left_early_leaves_nothing_behind(desk: Desk, start: StartReplica, lines: Lines) -> None:
+    await start(SHARD_SLOTS="2").ready()
+    job = await desk.done(await desk.create("stream", request=[10_000, 30]))
+    assert msgspec.json.decode(job.result) == [number * number for number in range(30)]
+    assert (job.maps["squares"].total, job.maps["squares"].taken) == (10_000, 30)
+    assert len([line for line in lines() if line.startswith("shard")]) <= 30 + 8
+    assert (await desk.client.jetstream().stream_info("TASKS")).state.messages == 0
+
+
+async def test_large_results_of_a_stream_are_fetched_one_by_one(desk: Desk, start: StartReplica) -> None:
+    await start().ready()
+    job = await desk.done(await desk.create("mixed", request="first-big"))
+    assert msgspec.json.decode(job.result) == 100_000
+    assert job.maps["big ones"].taken == 1
+
+
+async def test_a_signal_reaches_a_workflow_at_work_within_a_second(desk: Desk, start: StartReplica) -> None:
+    await start(CHECK_SECONDS="60", SHARD_SECONDS="0.05").ready()
+    stream = await desk.create("stream", request=[10_000, 10_000])
+    await desk.until(stream, lambda job: "squares" in job.maps)
+    await desk.signal(stream, "stop")
+    await desk.until(stream, lambda job: job.signals["stop"].received)
+    job = await desk.until(stream, lambda job: job.maps["squares"].taken is not None, seconds=1)
+    job = await desk.done(stream)
+    values = msgspec.json.decode(job.result)
+    assert values == [number * number for number in range(len(values))]
+
+
+async def test_a_plain_shard_is_told_when_the_map_is_left(desk: Desk, start: StartReplica, lines: Lines) -> None:
+    await start(SHARD_SLOTS="2").ready()
+    job = await desk.done(await desk.create("mixed", request="long"))
+    assert msgspec.json.decode(job.result) == 0
+    await desk.until(job.stream, lambda _: "gave up 0" in lines())
+    assert "begin long 0 of mixed" in lines()
+
+
+async def test_a_plain_shard_is_told_when_its_job_is_cancelled(desk: Desk, start: StartReplica, lines: Lines) -> None:
+    await start(SHARD_SLOTS="1").ready()
+    stream = await desk.create("mixed", request="long-map")
+    await desk.until(stream, lambda _: "begin long 0 of mixed" in lines())
+    await desk.cancel(stream)
+    await desk.until(stream, lambda _: lines()[-1:] == ["gave up 0"])
+
+
+async def test_a_result_of_several_megabytes_is_read_back_whole(desk: Desk, start: StartReplica) -> None:
+    await start().ready()
+    job = await desk.done(await desk.create("mixed", request="large-result"))
+    assert msgspec.json.decode(job.result) == "z" * 3_000_000
