@@ -126,7 +126,7 @@ class JetStreamStore(Generic[E]):
         messages = await wire.read_range(self._nats, _STREAM, subjects.events_of(stream), first_sequence=last[1])
         if not messages:
             raise LogUnavailable(f"reading {stream.id}: no replica has caught up with the leader")
-        if self._is_foreign(messages[-1]):
+        if self._is_foreign(messages[-1]) and not await self.load(stream, limit=1):
             return START
         return Position(int(messages[-1].headers[wire.VERSION]), messages[-1].sequence)
 
