@@ -136,7 +136,7 @@ class _SessionAccount:
     def __init__(self, configuration: Configuration, seat: Seat) -> None:
         self._checkpoints = money.checkpoints(configuration.session_rounds)
         self._bins = money.path_bins(configuration, seat.player)
-        self._paths = [[0] * (money.BINS + 1) for _ in self._checkpoints]
+        self._paths = [[0] * money.BINS for _ in self._checkpoints]
         self._sessions = self._ruined = self._goals = self._rounds_to_ruin = 0
         self._final = self._final_squares = 0
 
