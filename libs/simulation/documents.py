@@ -6,7 +6,7 @@ source of every number.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -22,6 +22,8 @@ __all__ = [
     "Estimate",
     "FanPoint",
     "HistogramBin",
+    "HistoryHand",
+    "HistoryRound",
     "NoteShown",
     "PlayerNumbers",
     "PlayerResult",
@@ -106,6 +108,32 @@ class FanPoint(_Document, frozen=True, kw_only=True):
     open: tuple[str, ...] = ()
 
 
+class HistoryHand(_Document, frozen=True, kw_only=True):
+    """One hand at its end; a split makes two of one. Amounts are money."""
+
+    cards: tuple[str, ...]
+    decisions: tuple[str, ...]
+    bet: float
+    insurance: float
+    outcome: str
+    net: float
+
+
+class HistoryRound(_Document, frozen=True, kw_only=True):
+    """One round of one player, card by card; `count` and `bet` (on each hand) are those of the start."""
+
+    block: int
+    shoe: int
+    round: int
+    dealer: tuple[str, ...]
+    dealer_end: str
+    count: int
+    bet: float
+    hands: tuple[HistoryHand, ...]
+    net: float
+    bankroll: float | None = None
+
+
 class SessionsResult(_Document, frozen=True, kw_only=True):
     """What became of the bankrolls that sessions began with."""
 
@@ -168,7 +196,8 @@ class PlayerResult(PlayerNumbers, frozen=True, kw_only=True):
     by_count: tuple[CountResult, ...]
     histogram: tuple[HistogramBin, ...]
     sessions: SessionsResult | None = None
-    hand_history: tuple[Any, ...] | None = None
+    hand_history: tuple[HistoryRound, ...] | None = None
+    """The first rounds that the player was dealt in, where it was asked for."""
 
 
 class DealerOutcomes(_Document, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ What cannot be drawn (no rounds, one count only, one block) is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -30,10 +31,21 @@ _NORMAL = (-1.6448536269514722, -0.6744897501960817, 0.6744897501960817, 1.64485
 
 
 class Plot(NamedTuple):
+    """A drawing with its words; a `wide` one stands alone in its line."""
+
     title: str
     caption: str
     svg: Markup
-    wide: bool = False
+    wide: bool
+
+
+class _Sketch(NamedTuple):
+    """A plot that is not drawn yet, since its width depends on how many there are."""
+
+    title: str
+    caption: str
+    draw: Callable[..., str]
+    """Takes `wide`."""
 
 
 def player_plots(result: SimulationResult, number: int) -> list[Plot]:
@@ -49,8 +61,8 @@ def player_plots(result: SimulationResult, number: int) -> list[Plot]:
         drawn.append(fan)
     if _drawable(result.convergence, number):
         caption = "The band holds the true value in 95 of 100 cases; the dashes mark the final estimate."
-        drawn.append(Plot("Convergence of EV", caption, _drawn(plots.convergence(result.convergence, number))))
-    return _fill(drawn)
+        drawn.append(_Sketch("Convergence of EV", caption, partial(plots.convergence, result.convergence, number)))
+    return _finish(drawn)
 
 
 def comparison_plots(result: ComparisonResult, number: int) -> list[Plot]:
@@ -60,10 +72,15 @@ def comparison_plots(result: ComparisonResult, number: int) -> list[Plot]:
     if all(player.by_count for player in pair) and max(len(player.by_count) for player in pair) > 1:
         drawn.append(_by_count(pair))
     if _drawable(result.convergence, number):
-        svg = plots.convergence(result.convergence, number, difference=True)
         caption = "B less A. The band holds the true difference in 95 of 100 cases."
-        drawn.append(Plot("Convergence of the difference", caption, _drawn(svg)))
-    return _fill(drawn)
+        drawn.append(
+            _Sketch(
+                "Convergence of the difference",
+                caption,
+                partial(plots.convergence, result.convergence, number, difference=True),
+            )
+        )
+    return _finish(drawn)
 
 
 def sweep_plots(result: SweepResult) -> list[Plot]:
@@ -80,53 +97,51 @@ def sweep_plots(result: SweepResult) -> list[Plot]:
             values.append((100 * first.ev, 100 * low, 100 * high))
     if not any(values):
         return []
-    svg = plots.line_of_cells(values, "EV, % of a bet")
-    return _fill(
+    return _finish(
         [
-            Plot(
+            _Sketch(
                 "EV by cell",
                 "Of the first player, with its 95 % interval; cells in the order of the table.",
-                _drawn(svg),
+                partial(plots.line_of_cells, values, "EV, % of a bet"),
             )
         ]
     )
 
 
-def _drawn(svg: str) -> Markup:
-    return Markup(svg)  # noqa: S704 - drawn from numbers alone, by `plots`
+def _finish(sketches: Sequence[_Sketch]) -> list[Plot]:
+    """Draw them in lines of two; a last one that is left over takes the whole width."""
+    odd = len(sketches) % 2
+    return [
+        Plot(sketch.title, sketch.caption, Markup(sketch.draw(wide=wide)), wide)  # noqa: S704 - drawn from numbers alone
+        for number, sketch in enumerate(sketches)
+        for wide in [bool(odd) and number == len(sketches) - 1]
+    ]
 
 
-def _fill(drawn: list[Plot]) -> list[Plot]:
-    """An odd last plot takes the whole width."""
-    if len(drawn) % 2:
-        drawn[-1] = drawn[-1]._replace(wide=True)
-    return drawn
-
-
-def _by_count(players: Sequence[PlayerResult]) -> Plot:
+def _by_count(players: Sequence[PlayerResult]) -> _Sketch:
     caption = "With its 95 % interval, and below how often each count is met."
     if len(players) > 1:
         caption = "A in the first colour, B in the second; 95 % intervals. Below: how often each count is met."
-    svg = plots.ev_by_count([player.by_count for player in players])
-    return Plot("EV by count", caption, _drawn(svg))
+    return _Sketch("EV by count", caption, partial(plots.ev_by_count, [player.by_count for player in players]))
 
 
-def _results(player: PlayerResult) -> Plot:
+def _results(player: PlayerResult) -> _Sketch:
     caption = (
         "Net result of a round over all its hands, doubles, splits and insurance included. The scale is logarithmic."
     )
-    return Plot("Results of rounds", caption, _drawn(plots.histogram(player.histogram)))
+    return _Sketch("Results of rounds", caption, partial(plots.histogram, player.histogram))
 
 
-def _sessions_fan(player: PlayerResult, goal: float | None) -> Plot | None:
+def _sessions_fan(player: PlayerResult, goal: float | None) -> _Sketch | None:
     if player.sessions is None or len(player.sessions.fan) < 2:
         return None
     caption = f"Of {wording.integer(player.sessions.sessions)} sessions: the median, and bands that hold the middle 50 % and 90 %."
-    svg = plots.bankroll_fan(player.sessions.fan, player.initial_bankroll, goal)
-    return Plot("Bankroll in sessions", caption, _drawn(svg))
+    return _Sketch(
+        "Bankroll in sessions", caption, partial(plots.bankroll_fan, player.sessions.fan, player.initial_bankroll, goal)
+    )
 
 
-def _computed_fan(player: PlayerResult) -> Plot | None:
+def _computed_fan(player: PlayerResult) -> _Sketch | None:
     if player.sessions is not None or player.win_rate_per_100 is None or player.sd_per_round is None:
         return None
     rounds = _FAN_ROUNDS if player.n0 is None else min(_FAN_ROUNDS_MAX, max(_FAN_ROUNDS, _tidy(2 * player.n0)))
@@ -141,7 +156,7 @@ def _computed_fan(player: PlayerResult) -> Plot | None:
         "Computed from the mean and the standard deviation of a round, with an endless bankroll; not played out. "
         "The median, and bands that hold the middle 50 % and 90 %."
     )
-    return Plot("Bankroll to expect", caption, _drawn(plots.bankroll_fan(points, start)))
+    return _Sketch("Bankroll to expect", caption, partial(plots.bankroll_fan, points, start))
 
 
 def _tidy(value: float) -> int:

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 from libs.blackjack import outcomes
 from libs.blackjack.configuration import BettingStrategy, Configuration, Player
@@ -21,6 +20,7 @@ from libs.simulation.documents import (
     Estimate,
     FanPoint,
     HistogramBin,
+    HistoryRound,
     PlayerResult,
     SessionsResult,
 )
@@ -223,7 +223,7 @@ def _sessions(tally: SessionTally, player: Player, unit: Fraction) -> SessionsRe
 
 
 def player_result(
-    configuration: Configuration, tally: Tally, table: int, number: int, history: tuple[Any, ...] | None = None
+    configuration: Configuration, tally: Tally, table: int, number: int, history: tuple[HistoryRound, ...] | None = None
 ) -> PlayerResult:
     """All numbers of one player."""
     player, whole = configuration.players[number], tally.tables[table]

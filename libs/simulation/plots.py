@@ -61,20 +61,23 @@ _STYLE: Any = {
 }
 _DRAWING = threading.Lock()  # matplotlib's settings and font cache belong to the process
 _HISTOGRAM_BARS_MAX = 41
+_CERTAIN_ROUNDS = 30
+_HEIGHT = 3.3
+_WIDTH, _WIDE = 6.6, 13.6
 
 
-def ev_by_count(series: Sequence[Sequence[CountResult]]) -> str:
+def ev_by_count(series: Sequence[Sequence[CountResult]], *, wide: bool = False) -> str:
     """EV with its 95 % interval, and how often rounds are met, over the count; one or two series."""
-    with _Sheet(rows=(2.4, 1.0), height=3.6) as sheet:
+    with _Sheet(wide, rows=(2.4, 1.0)) as sheet:
         upper, lower = sheet.axes
         known = [count.count for rows in series for count in rows]
         for number, (rows, colour) in enumerate(zip(series, _SERIES, strict=False)):
             shift = (number - (len(series) - 1) / 2) * 0.22
-            certain = [row for row in rows if row.ev is not None and row.standard_error is not None]
-            evs = [100 * row.ev for row in certain if row.ev is not None]
-            reach = [100 * (row.interval[1] - row.interval[0]) / 2 if row.interval else 0.0 for row in certain]
+            certain = _certain(rows)
+            evs = [ev for _, ev, _ in certain]
+            reach = [each for _, _, each in certain]
             upper.errorbar(
-                [row.count + shift for row in certain],
+                [count + shift for count, _, _ in certain],
                 evs,
                 yerr=reach,
                 color=colour,
@@ -93,7 +96,6 @@ def ev_by_count(series: Sequence[Sequence[CountResult]]) -> str:
                 color=colour,
                 alpha=0.75,
             )
-        _clip_to_certain(upper, series)
         upper.axhline(0, color=_INK, linewidth=0.9)
         upper.set_ylabel("EV, % of a bet")
         lower.set_ylabel("rounds, %")
@@ -106,10 +108,10 @@ def ev_by_count(series: Sequence[Sequence[CountResult]]) -> str:
         return sheet.svg("count")
 
 
-def histogram(bins: Sequence[HistogramBin]) -> str:
+def histogram(bins: Sequence[HistogramBin], *, wide: bool = False) -> str:
     """Shares of rounds by result in bets, on a logarithmic scale: what is lost, pushed and won."""
     bars = _bars(bins)
-    with _Sheet(height=3.0) as sheet:
+    with _Sheet(wide) as sheet:
         (axes,) = sheet.axes
         colours = [_BAD if result < 0 else _GOOD if result > 0 else _MUTED for result, _ in bars]
         places = range(len(bars))
@@ -138,9 +140,9 @@ def histogram(bins: Sequence[HistogramBin]) -> str:
         return sheet.svg("results")
 
 
-def bankroll_fan(points: Sequence[FanPoint], initial: float, goal: float | None = None) -> str:
+def bankroll_fan(points: Sequence[FanPoint], initial: float, goal: float | None = None, *, wide: bool = False) -> str:
     """Bands that hold the middle 50 % and 90 % of bankrolls, and the median, over rounds."""
-    with _Sheet(height=3.0) as sheet:
+    with _Sheet(wide, beside=True) as sheet:
         (axes,) = sheet.axes
         rounds = [point.rounds for point in points]
         axes.fill_between(
@@ -172,11 +174,11 @@ def bankroll_fan(points: Sequence[FanPoint], initial: float, goal: float | None 
         return sheet.svg("fan")
 
 
-def convergence(points: Sequence[Convergence], player: int, *, difference: bool = False) -> str:
+def convergence(points: Sequence[Convergence], player: int, *, difference: bool = False, wide: bool = False) -> str:
     """The estimate with its 95 % interval as rounds were added."""
     known = [(point.rounds, point.players[player]) for point in points if len(point.players) > player]
     drawn = [(rounds, each.ev, each.interval) for rounds, each in known if each.ev is not None]
-    with _Sheet(height=3.0) as sheet:
+    with _Sheet(wide) as sheet:
         (axes,) = sheet.axes
         banded = [(rounds, interval) for rounds, _, interval in drawn if interval is not None]
         axes.fill_between(
@@ -204,9 +206,9 @@ def convergence(points: Sequence[Convergence], player: int, *, difference: bool 
         return sheet.svg("convergence")
 
 
-def line_of_cells(values: Sequence[tuple[float, float, float] | None], ylabel: str) -> str:
+def line_of_cells(values: Sequence[tuple[float, float, float] | None], ylabel: str, *, wide: bool = False) -> str:
     """A sweep over one axis: value, low and high of each cell, numbered from 1; gaps where there is none."""
-    with _Sheet(height=3.0) as sheet:
+    with _Sheet(wide) as sheet:
         (axes,) = sheet.axes
         known = [(number, value) for number, value in enumerate(values, 1) if value is not None]
         axes.errorbar(
@@ -245,43 +247,43 @@ def _bars(bins: Sequence[HistogramBin]) -> list[tuple[float, float]]:
     return bars
 
 
-def _clip_to_certain(axes: Axes, series: Sequence[Sequence[CountResult]]) -> None:
-    """Keep the scale to what is known well: a count met five times would flatten all others."""
+def _certain(rows: Sequence[CountResult]) -> list[tuple[int, float, float]]:
+    """Count, EV and reach of its interval, in percent, of the counts that are known well enough: one that was met five times would
+    flatten all others."""
     points = [
-        (100 * row.ev, 100 * (row.interval[1] - row.interval[0]) / 2)
-        for rows in series
+        (row.count, 100 * row.ev, 100 * (row.interval[1] - row.interval[0]) / 2)
         for row in rows
-        if row.ev is not None and row.interval is not None
+        if row.ev is not None and row.interval is not None and row.rounds >= _CERTAIN_ROUNDS
     ]
-    if len(points) < 2:
-        return
-    values = sorted(ev for ev, reach in points if reach < 4.0) or sorted(ev for ev, _ in points)
-    low, high = min(*values, 0.0), max(*values, 0.0)
-    margin = max(0.12 * (high - low), 0.3)
-    axes.set_ylim(low - margin, high + margin)
+    if not points:
+        return []
+    best = min(reach for _, _, reach in points)
+    limit = max(3.0, 6 * best)
+    return [point for point in points if point[2] <= limit]
 
 
 class _Sheet:
     """A figure with one column of axes, drawn by one thread at a time."""
 
-    def __init__(self, *, height: float, rows: Sequence[float] = (1.0,)) -> None:
-        self._height, self._rows = height, rows
+    def __init__(self, wide: bool, *, rows: Sequence[float] = (1.0,), beside: bool = False) -> None:
+        """`beside` leaves room for labels to the right."""
+        self._width, self._rows, self._beside = _WIDE if wide else _WIDTH, rows, beside
 
     def __enter__(self) -> _Sheet:
         _DRAWING.acquire()
         self._settings = mpl.rc_context(_STYLE)
         self._settings.__enter__()
-        self.figure = Figure(figsize=(6.6, self._height))
+        self.figure = Figure(figsize=(self._width, _HEIGHT))
         FigureCanvasSVG(self.figure)
         grid = self.figure.add_gridspec(
             len(self._rows),
             1,
             height_ratios=list(self._rows),
             hspace=0.12,
-            left=0.105,
-            right=0.985,
-            top=0.97,
-            bottom=0.46 / self._height,
+            left=0.70 / self._width,
+            right=1 - (0.55 if self._beside else 0.12) / self._width,
+            top=0.96,
+            bottom=0.46 / _HEIGHT,
         )
         self.axes = [self.figure.add_subplot(grid[row, 0]) for row in range(len(self._rows))]
         self._labels: list[tuple[float, Any]] = []
@@ -295,7 +297,6 @@ class _Sheet:
 
     def beside(self, axes: Axes, x: float, y: float, text: str, weight: str) -> None:
         """Write to the right of the axes at a height, moved up or down where another label stands."""
-        self.figure.subplots_adjust(right=0.915)
         low, high = axes.get_ylim()
         apart = 0.062 * (high - low)
         taken = [height for height, _ in self._labels]

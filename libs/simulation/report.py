@@ -47,7 +47,6 @@ def _simulation(result: SimulationResult) -> str:
     from libs.simulation.drawing import player_plots
 
     configuration = result.configuration
-    history = next((player.hand_history for player in result.players if player.hand_history), None)
     return _page(
         "simulation.html",
         title=_title(configuration),
@@ -59,7 +58,6 @@ def _simulation(result: SimulationResult) -> str:
             for number, player in enumerate(result.players)
         ],
         parts=_parts([("", configuration)]),
-        history=[msgspec.json.encode(each).decode() for each in history or ()],
         run=_run(result),
         raw=_raw(configuration),
     )

@@ -6,7 +6,7 @@ The same order and tally give the same document but for the seconds that it took
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,6 +24,8 @@ from libs.simulation.documents import (
     Estimate,
     FanPoint,
     HistogramBin,
+    HistoryHand,
+    HistoryRound,
     NoteShown,
     PlayerNumbers,
     PlayerResult,
@@ -34,6 +36,9 @@ from libs.simulation.documents import (
     SweepResult,
 )
 from libs.simulation.orders import ComparisonOrder, SimulationOrder, SweepOrder, configuration_hash
+
+if TYPE_CHECKING:
+    from libs.blackjack.reference.play import RoundRecord
 
 __all__ = [
     "HISTORY_ROUNDS_MAX",
@@ -47,6 +52,8 @@ __all__ = [
     "Estimate",
     "FanPoint",
     "HistogramBin",
+    "HistoryHand",
+    "HistoryRound",
     "NoteShown",
     "PlayerNumbers",
     "PlayerResult",
@@ -97,10 +104,10 @@ def summarize(
     stopped: Stopped,
     seconds: float,
     convergence: Sequence[Convergence] = (),
-    history: Sequence[Any] | None = None,
+    history: Sequence[RoundRecord] | None = None,
 ) -> SimulationResult:
-    """The result of one table. `history` holds records of the first rounds, of which every player is shown the first
-    `HISTORY_ROUNDS_MAX`; None where nobody asked for it."""
+    """The result of one table. `history` holds the first rounds (`libs.blackjack.reference.history`), of which
+    every player gets the first `HISTORY_ROUNDS_MAX` of theirs; None where nobody asked for it."""
     configuration, rounds = order.configuration, tally.tables[0].rounds
     return SimulationResult(
         **_run(order.run.seed, tally, (configuration,), seconds, stopped, order.notes),
@@ -243,13 +250,31 @@ def _run(
 
 
 def _players(
-    configuration: Configuration, tally: Tally, table: int, history: Sequence[Any] | None
+    configuration: Configuration, tally: Tally, table: int, history: Sequence[RoundRecord] | None
 ) -> tuple[PlayerResult, ...]:
-    shown = None if history is None else tuple(msgspec.to_builtins(history[:HISTORY_ROUNDS_MAX]))
     return tuple(
-        measures.player_result(configuration, tally, table, number, shown)
+        measures.player_result(
+            configuration, tally, table, number, None if history is None else _history(configuration, number, history)
+        )
         for number in range(len(configuration.players))
     )
+
+
+def _history(configuration: Configuration, number: int, records: Sequence[RoundRecord]) -> tuple[HistoryRound, ...]:
+    """One player's part of the rounds. Who has left a session has no seat any more: then seats go by name."""
+    players, name = len(configuration.players), configuration.players[number].name
+    rounds = []
+    for record in records:
+        by_name = (seat for seat in record.seats if seat.player == name)
+        seat = record.seats[number] if len(record.seats) == players else next(by_name, None)
+        if seat is None:
+            continue
+        told = {"block": record.block, "shoe": record.shoe, "round": record.round, "dealer": record.dealer}
+        told |= {"dealer_end": record.dealer_end, **msgspec.structs.asdict(seat)}
+        rounds.append(msgspec.convert(msgspec.to_builtins(told), HistoryRound))
+        if len(rounds) == HISTORY_ROUNDS_MAX:
+            break
+    return tuple(rounds)
 
 
 def _cell(cell: CellOutcome) -> CellResult:
