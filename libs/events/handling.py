@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
 
 import structlog
 
@@ -61,6 +62,10 @@ class Decider(Protocol):
         """What the event says of its command, where it refuses it."""
         ...
 
+    def refused_before(self, state: Any | None, command_id: UUID) -> Refusal | None:
+        """How the command was refused when it came first, where that is remembered."""
+        ...
+
 
 class CommandHandler:
     """Handles deliveries from COMMANDS: decides every command of the aggregate up to the delivered one that is not decided yet.
@@ -116,6 +121,8 @@ class CommandHandler:
         refused = None
         for recorded in committed.events:
             refused = decider.refusal(recorded.event) or refused
+        if not committed.events:
+            refused = decider.refused_before(committed.state, envelope.id)
         log.info("command.decided", verb=envelope.verb, events=len(committed.events), refused=refused and refused.code)
         version = committed.position.version
         await self._commands.answer(envelope, Outcome(command_id=envelope.id, version=version, refused=refused))

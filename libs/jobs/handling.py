@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import msgspec
 
@@ -45,3 +46,6 @@ class JobDecider:
         if isinstance(event, CommandRefused):
             return Refusal(code=event.code, reason=event.reason, allowed=event.allowed)
         return None
+
+    def refused_before(self, state: Job | None, command_id: UUID) -> Refusal | None:
+        return None  # a job remembers that a command was decided, not how

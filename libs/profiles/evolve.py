@@ -7,9 +7,10 @@ from typing import Any, assert_never
 
 from msgspec.structs import replace
 
+from libs.events.commands import Refusal
 from libs.events.event import Recorded
 from libs.profiles.events import ProfileChangeRefused, ProfileCreated, ProfileDeleted, ProfileEvent, ProfileUpdated
-from libs.profiles.state import HANDLED_MAX, Profile
+from libs.profiles.state import HANDLED_MAX, REFUSED_MAX, Profile
 
 __all__ = ["evolve", "fold"]
 
@@ -30,6 +31,10 @@ def evolve(profile: Profile | None, recorded: Recorded[ProfileEvent]) -> Profile
     if cause.command_sequence is not None and cause.causation_id is not None:
         envelope["handled"] = (*profile.handled, cause.causation_id)[-HANDLED_MAX:]
         envelope["commands_decided"] = max(cause.command_sequence, profile.commands_decided)
+        if isinstance(refused := recorded.event, ProfileChangeRefused):
+            said = Refusal(code=refused.code, reason=refused.reason, allowed=refused.allowed)
+            latest = list(profile.refused.items())[1 - REFUSED_MAX :]
+            envelope["refused"] = {**dict(latest), cause.causation_id: said}
     return replace(profile, **envelope, **_changes(recorded))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import msgspec
 
@@ -46,3 +47,6 @@ class ProfileDecider:
         if isinstance(event, ProfileChangeRefused):
             return Refusal(code=event.code, reason=event.reason, allowed=event.allowed)
         return None
+
+    def refused_before(self, state: Profile | None, command_id: UUID) -> Refusal | None:
+        return None if state is None else state.refused.get(command_id)

@@ -8,12 +8,14 @@ from uuid import UUID
 
 import msgspec
 
+from libs.events.commands import Refusal
 from libs.events.subjects import StreamId
 
-__all__ = ["FOLD_VERSION", "HANDLED_MAX", "Profile"]
+__all__ = ["FOLD_VERSION", "HANDLED_MAX", "REFUSED_MAX", "Profile"]
 
 FOLD_VERSION = 1  # raised whenever `evolve` or this state changes meaning: snapshots of another version are dropped
 HANDLED_MAX = 1_000
+REFUSED_MAX = 50
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,4 +37,5 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     deleted: bool = False  # then `data` is null
 
     handled: tuple[UUID, ...] = ()  # the latest HANDLED_MAX commands that made an event: a repeat changes nothing
+    refused: dict[UUID, Refusal] = {}  # of those, the latest REFUSED_MAX that were refused, oldest first
     commands_decided: int = 0  # the stream sequence of the latest command that made an event

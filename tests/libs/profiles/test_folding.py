@@ -17,7 +17,7 @@ from libs.profiles.commands import UpdateProfile
 from libs.profiles.events import EVENTS, ProfileChangeRefused, ProfileCreated, ProfileDeleted, ProfileEvent
 from libs.profiles.evolve import fold
 from libs.profiles.identity import profile_id
-from libs.profiles.state import HANDLED_MAX, Profile
+from libs.profiles.state import HANDLED_MAX, REFUSED_MAX, Profile
 from libs.profiles.testing import ProfileLife, histories
 
 HISTORIES = Path(__file__).parents[2] / "histories" / "profiles"
@@ -105,6 +105,15 @@ def test_a_profile_changed_very_often_stays_small() -> None:
         life.do(UpdateProfile(data=number))
     assert life.profile is not None
     assert len(life.profile.handled) == HANDLED_MAX
+
+
+def test_refusals_are_remembered_and_not_for_ever() -> None:
+    life = ProfileLife(UUID(int=1))
+    life.create(0)
+    for number in range(REFUSED_MAX + 5):
+        life.do(UpdateProfile(data=number, expected_version=0))
+    assert life.profile is not None
+    assert tuple(life.profile.refused) == life.profile.handled[-REFUSED_MAX:]
 
 
 def test_every_event_type_is_in_a_stored_history() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -52,17 +51,13 @@ class Desk:
         profiles = ProfileDecider("runner", profile_repository(self.client))
         return CommandHandler(self.log, JobDecider("runner", job_repository(self.client)), profiles)
 
-    async def send(
-        self, command: ProfileCommand, *, listener: str | None = None, command_id: UUID | None = None
-    ) -> Any:
-        return await self.send_raw(command.verb, msgspec.json.encode(command), listener, command_id)
+    async def send(self, command: ProfileCommand, *, listener: str | None = None) -> Any:
+        return await self.send_raw(command.verb, msgspec.json.encode(command), listener)
 
-    async def send_raw(
-        self, verb: str, payload: bytes, listener: str | None = None, command_id: UUID | None = None
-    ) -> Any:
+    async def send_raw(self, verb: str, payload: bytes, listener: str | None = None) -> Any:
         now = SystemClock().now()
         envelope = CommandEnvelope(
-            stream=self.stream, verb=verb, id=command_id or new_id(), time=now, payload=payload, outcome_to=listener
+            stream=self.stream, verb=verb, id=new_id(), time=now, payload=payload, outcome_to=listener
         )
         sequence = await self.log.publish(envelope)
         [stored] = await wire.read_range(
@@ -107,6 +102,21 @@ async def test_a_refusal_is_heard_with_its_code(desk: Desk) -> None:
     refused = (await desk.outcome(handler, CREATE)).refused
     assert refused is not None
     assert (refused.code, refused.allowed) == ("profile_exists", ("profile_update", "profile_delete"))
+
+
+async def test_a_refused_command_delivered_again_is_refused_with_the_same_words(desk: Desk) -> None:
+    one, other = desk.replica(), desk.replica()
+    listener = f"tests-{new_id()}"
+    heard = await desk.client.subscribe(subjects.outcome(listener))
+    await one(await desk.send(CREATE))
+    delivery = await desk.send(CREATE, listener=listener)
+    await one(delivery)
+    await one(await desk.send(DeleteProfile()))
+    await other(delivery)
+    first, again = [msgspec.json.decode((await heard.next_msg(5)).data, type=Outcome) for _ in range(2)]
+    assert first.refused is not None
+    assert first.refused == again.refused
+    assert (await desk.profile()).deleted
 
 
 async def test_an_update_of_what_never_was_is_answered_and_leaves_nothing_behind(desk: Desk) -> None:
