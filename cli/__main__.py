@@ -17,6 +17,8 @@ _COMMANDS = {
     "reference": "cli.reference:reference",
     "register": "cli.jobs:register",
     "login": "cli.jobs:login",
+    "simulate": "cli.simulation.commands:simulate",
+    "profiles": "cli.profiles:profiles",
     "new": "cli.jobs:new",
     "jobs": "cli.jobs:jobs",
     "show": "cli.jobs:show",

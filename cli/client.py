@@ -25,12 +25,15 @@ Json = dict[str, Any]
 
 
 class Refused(Exception):
-    """The gateway said no; the text is its own sentence, `code` its code."""
+    """The gateway said no; the text is its own sentence, `code` its code, `faults` the places and reasons in what was sent."""
 
-    def __init__(self, detail: str, code: str = "", status: int = 0) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, code: str = "", status: int = 0, faults: tuple[tuple[str, str], ...] = ()) -> None:
+        particulars = "; ".join(text for text in dict.fromkeys(reason for _, reason in faults) if text != detail)
+        super().__init__(f"{detail} ({particulars})" if particulars else detail)
+        self.detail = detail
         self.code = code
         self.status = status
+        self.faults = faults
 
 
 class Client:
@@ -53,36 +56,36 @@ class Client:
     async def register(self, email: str, password: str, name: str) -> Json:
         """Make a user and be that user from now on."""
         return self._signed_in(
-            await self._call("POST", "/api/auth/register/", {"email": email, "password": password, "name": name})
+            await self.call("POST", "/api/auth/register/", {"email": email, "password": password, "name": name})
         )
 
     async def login(self, email: str, password: str) -> Json:
         """Be that user from now on."""
-        return self._signed_in(await self._call("POST", "/api/auth/login/", {"email": email, "password": password}))
+        return self._signed_in(await self.call("POST", "/api/auth/login/", {"email": email, "password": password}))
 
     async def create_job(self, prompt: str, *, approvals: list[str] | None = None, key: str | None = None) -> Json:
         """Start a build job; a repeated key gives the same job."""
         body: Json = {"prompt": prompt} | ({"approvals": approvals} if approvals else {})
-        answer: Json = await self._call("POST", "/api/jobs/", body, {"Idempotency-Key": key or str(uuid4())})
+        answer: Json = await self.call("POST", "/api/jobs/", body, {"Idempotency-Key": key or str(uuid4())})
         return answer
 
     async def jobs(self, **filters: str) -> list[Json]:
         query = httpx2.QueryParams({name: value for name, value in filters.items() if value})
-        found: list[Json] = await self._call("GET", f"/api/jobs/?{query}")
+        found: list[Json] = await self.call("GET", f"/api/jobs/?{query}")
         return found
 
     async def job(self, job_id: str) -> Json:
-        found: Json = await self._call("GET", f"/api/jobs/{job_id}/")
+        found: Json = await self.call("GET", f"/api/jobs/{job_id}/")
         return found
 
     async def app_of(self, job_id: str) -> Json:
-        found: Json = await self._call("GET", f"/api/apps/by-job/{job_id}/")
+        found: Json = await self.call("GET", f"/api/apps/by-job/{job_id}/")
         return found
 
     async def approval_version(self, job_id: str, name: str) -> int:
         """The version of the event that asked for this approval, the last one where it was asked for anew. Raises `Refused`."""
         after, asked = 0, None
-        while page := await self._call("GET", f"/api/jobs/{job_id}/events/?after={after}&limit=1000"):
+        while page := await self.call("GET", f"/api/jobs/{job_id}/events/?after={after}&limit=1000"):
             for event in page:
                 if event["type"] == "approval_requested" and event["data"]["name"] == name:
                     asked = int(event["version"])
@@ -94,12 +97,12 @@ class Client:
     async def say(self, job_id: str, content: str) -> Json:
         """Send a chat message; a lost answer may be retried, the key makes it one message."""
         body = {"content": content, "key": str(uuid4())}
-        answer: Json = await self._call("POST", f"/api/jobs/{job_id}/messages/", body)
+        answer: Json = await self.call("POST", f"/api/jobs/{job_id}/messages/", body)
         return answer
 
     async def act(self, job_id: str, action: str, body: Json | None = None) -> Json:
         """`cancel`, `retry`, `approve` or `reject`."""
-        answer: Json = await self._call("POST", f"/api/jobs/{job_id}/{action}/", body or {})
+        answer: Json = await self.call("POST", f"/api/jobs/{job_id}/{action}/", body or {})
         return answer
 
     def watch(self, job_id: str, *, after: int = 0) -> Watch:
@@ -111,15 +114,30 @@ class Client:
         if not self.refresh:
             raise Refused("you are not signed in: use `jobstream login`", "unauthorized", 401)
         token, self.refresh = self.refresh, None
-        self._signed_in(await self._call("POST", "/api/auth/token/refresh/", {"refresh": token}))
+        self._signed_in(await self.call("POST", "/api/auth/token/refresh/", {"refresh": token}))
+
+    async def call(
+        self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None
+    ) -> Any:
+        """The JSON that the gateway answers; an empty answer is `{}`. Raises `Refused`."""
+        answer = await self._send(method, path, body, headers)
+        return answer.json() if answer.content else {}
+
+    async def page(self, path: str) -> tuple[list[Json], str | None]:
+        """A page of a list, and the path of the next one, if there is one. Raises `Refused`."""
+        answer = await self._send("GET", path, None, None)
+        found: list[Json] = answer.json()
+        return found, answer.links.get("next", {}).get("url")
+
+    async def download(self, path: str) -> bytes:
+        """A file that the gateway serves. Raises `Refused`."""
+        return (await self._send("GET", path, None, {"Accept": "*/*"})).content
 
     def _signed_in(self, answer: Json) -> Json:
         self.access, self.refresh = answer["access"], answer["refresh"]
         return answer
 
-    async def _call(
-        self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None
-    ) -> Any:
+    async def _send(self, method: str, path: str, body: Json | None, headers: dict[str, str] | None) -> httpx2.Response:
         for renewed in (False, True):
             sent = dict(headers or {}) | ({"Authorization": f"Bearer {self.access}"} if self.access else {})
             try:
@@ -131,7 +149,7 @@ class Client:
                 continue
             if answer.status_code >= 400:
                 raise _refusal(answer)
-            return answer.json() if answer.content else {}
+            return answer
         raise AssertionError("unreachable")
 
 
@@ -209,6 +227,5 @@ def _refusal(answer: httpx2.Response) -> Refused:
     except ValueError:
         return Refused(f"the gateway answered {answer.status_code}", "", answer.status_code)
     detail = str(problem.get("detail") or problem.get("title") or f"the gateway answered {answer.status_code}")
-    particulars = dict.fromkeys(str(item.get("detail")) for item in problem.get("errors") or [])
-    errors = "; ".join(text for text in particulars if text != detail)
-    return Refused(f"{detail} ({errors})" if errors else detail, str(problem.get("code", "")), answer.status_code)
+    faults = tuple((str(item.get("pointer") or ""), str(item.get("detail"))) for item in problem.get("errors") or [])
+    return Refused(detail, str(problem.get("code", "")), answer.status_code, faults)

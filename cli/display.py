@@ -13,6 +13,8 @@ from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
 
+from cli.progress import ProgressView
+
 __all__ = ["JobDisplay"]
 
 Json = dict[str, Any]
@@ -31,6 +33,7 @@ class JobDisplay:
         if self.rich and self.console.width > WIDTH_MAX:
             self.console.width = WIDTH_MAX
         self._live: Live | None = None
+        self._progress = ProgressView(self.console)
         self._typed: dict[str, tuple[int, str]] = {}
         self._settled: set[str] = set()
 
@@ -69,6 +72,9 @@ class JobDisplay:
                     self.line(f"decide with: jobstream approve {frame['jobId']} {name}   (or reject)", "yellow")
             case "app":
                 self.app(frame.get("spec") or {})
+            case "progress":
+                self._end_typing()
+                self._progress.show(frame)
             case "error":
                 self.line(f"error: {frame.get('message')}", "red")
             case "closing":
@@ -76,6 +82,7 @@ class JobDisplay:
 
     def said(self, name: str, text: str, style: str) -> None:
         """A finished contribution."""
+        self._end_live()
         if not self.rich:
             self.console.out(f"[{name}] {text}", highlight=False)
             return
@@ -117,6 +124,10 @@ class JobDisplay:
         title = Text("App", style="bold green")
         self.console.print(Panel(Group(*parts), title=title, border_style="bold green", padding=(1, 2)))
 
+    def result(self, value: Any) -> None:
+        """What a workflow returned, where that is no App."""
+        self.said("Result", f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```", "green")
+
     def _type(self, frame: Json) -> None:
         stream = str(frame.get("stream"))
         if stream in self._settled or not self.rich:
@@ -127,6 +138,7 @@ class JobDisplay:
             return
         text = (before[:offset] if attempt == before_attempt else "") + str(frame.get("text", ""))
         self._typed[stream] = (attempt, text)
+        self._progress.end()  # a terminal has room for one live picture
         if self._live is None:
             self._live = Live(console=self.console, transient=True, refresh_per_second=12, vertical_overflow="visible")
             self._live.start()
@@ -142,6 +154,10 @@ class JobDisplay:
             self._typed.pop(str(stream), None)
 
     def _end_live(self) -> None:
+        self._progress.end()
+        self._end_typing()
+
+    def _end_typing(self) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None

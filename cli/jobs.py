@@ -4,45 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import click
 
+from cli.calling import END_STATES, call, url_option
 from cli.client import Client, Refused
 from cli.display import JobDisplay
-from cli.session import session
+from cli.outcomes import show_outcome
 from libs.jobs.state import Status
 
 __all__ = ["approve", "cancel", "jobs", "login", "new", "register", "reject", "retry", "say", "show", "watch"]
-
-END_STATES = {"done", "failed", "cancelled"}
-
-_url = click.option("--url", help="The gateway; default: JOBSTREAM_URL, else the last one signed in to.")
-
-
-def _do(url: str | None, work: Callable[[Client], Awaitable[None]]) -> None:
-    """Run one command against the gateway; a refusal is one sentence and exit status 1."""
-
-    async def main() -> None:
-        async with session(url) as client:
-            await work(client)
-
-    try:
-        asyncio.run(main())
-    except Refused as error:
-        needs_login = error.code in ("token_missing", "refresh_invalid")
-        click.echo("You are not signed in: use `jobstream login`." if needs_login else str(error), err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 @click.command()
 @click.argument("email")
 @click.option("--name", default="", help="How to call you.")
 @click.password_option()
-@_url
+@url_option
 def register(email: str, name: str, password: str, url: str | None) -> None:
     """Make a user and sign in."""
 
@@ -50,13 +29,13 @@ def register(email: str, name: str, password: str, url: str | None) -> None:
         await client.register(email, password, name)
         click.echo(f"signed in as {email} at {client.url}")
 
-    _do(url, work)
+    call(url, work)
 
 
 @click.command()
 @click.argument("email")
 @click.option("--password", prompt=True, hide_input=True)
-@_url
+@url_option
 def login(email: str, password: str, url: str | None) -> None:
     """Sign in."""
 
@@ -64,7 +43,7 @@ def login(email: str, password: str, url: str | None) -> None:
         await client.login(email, password)
         click.echo(f"signed in as {email} at {client.url}")
 
-    _do(url, work)
+    call(url, work)
 
 
 @click.command()
@@ -76,7 +55,7 @@ def login(email: str, password: str, url: str | None) -> None:
     help="Stop for your approval: `build` before the discussion, `plan` after it.",
 )
 @click.option("--watch/--no-watch", "watching", default=True, help="Show what happens, and answer when asked.")
-@_url
+@url_option
 def new(idea: str, approvals: tuple[str, ...], watching: bool, url: str | None) -> None:
     """Create a build job from an IDEA and talk it into shape."""
 
@@ -86,14 +65,14 @@ def new(idea: str, approvals: tuple[str, ...], watching: bool, url: str | None) 
         if watching:
             await _talk(client, job["id"], 0)
 
-    _do(url, work)
+    call(url, work)
 
 
 @click.command()
 @click.option(
     "--status", type=click.Choice([each.value for each in Status]), default=None, help="Only jobs in this status."
 )
-@_url
+@url_option
 def jobs(status: str | None, url: str | None) -> None:
     """List your jobs, the newest first."""
 
@@ -102,12 +81,12 @@ def jobs(status: str | None, url: str | None) -> None:
             prompt = " ".join(str(job.get("initial_prompt") or job.get("prompt") or "").split())
             click.echo(f"{job['id']}  {job['status']:<17} {prompt[:70]}")
 
-    _do(url, work)
+    call(url, work)
 
 
 @click.command()
 @click.argument("job_id")
-@_url
+@url_option
 def show(job_id: str, url: str | None) -> None:
     """Show a job: its talk, its steps and its App."""
 
@@ -119,38 +98,38 @@ def show(job_id: str, url: str | None) -> None:
             for step in job.get("steps") or []:
                 display.show({"kind": "step", "agent": step.get("agent_name")} | step)
             display.show({"kind": "status", "status": job["status"], "message": job.get("error_message") or ""})
-            if job["status"] == "done":
-                await _show_app(client, job_id, display)
+        if job["status"] == "done":
+            await show_outcome(client, job, display)
 
-    _do(url, work)
+    call(url, work)
 
 
 @click.command()
 @click.argument("job_id")
 @click.option("--after", type=click.IntRange(0), default=0, help="Only what came after this version.")
-@_url
+@url_option
 def watch(job_id: str, after: int, url: str | None) -> None:
     """Show a job live until it has ended; type to answer."""
-    _do(url, lambda client: _talk(client, job_id, after))
+    call(url, lambda client: _talk(client, job_id, after))
 
 
 @click.command()
 @click.argument("job_id")
 @click.argument("content")
-@_url
+@url_option
 def say(job_id: str, content: str, url: str | None) -> None:
     """Send a chat message to a job."""
 
     async def work(client: Client) -> None:
         await client.say(job_id, content)
 
-    _do(url, work)
+    call(url, work)
 
 
 @click.command()
 @click.argument("job_id")
 @click.option("--reason", default="")
-@_url
+@url_option
 def cancel(job_id: str, reason: str, url: str | None) -> None:
     """Cancel a job."""
     _act(url, job_id, "cancel", {"reason": reason} if reason else {})
@@ -158,7 +137,7 @@ def cancel(job_id: str, reason: str, url: str | None) -> None:
 
 @click.command()
 @click.argument("job_id")
-@_url
+@url_option
 def retry(job_id: str, url: str | None) -> None:
     """Take a failed or cancelled job up where it stopped."""
     _act(url, job_id, "retry", {})
@@ -169,7 +148,7 @@ def _act(url: str | None, job_id: str, action: str, body: dict[str, Any]) -> Non
         answer = await client.act(job_id, action, body)
         click.echo(f"{action}: accepted at version {answer.get('version')}")
 
-    _do(url, work)
+    call(url, work)
 
 
 def _decision(name: str, explanation: str) -> click.Command:
@@ -180,11 +159,11 @@ def _decision(name: str, explanation: str) -> click.Command:
             answer = await client.act(job_id, name, body | ({"comment": comment} if comment else {}))
             click.echo(f"{name}: accepted at version {answer.get('version')}")
 
-        _do(url, work)
+        call(url, work)
 
     command = click.command(name, help=explanation)
     for option in (
-        _url,
+        url_option,
         click.option("--comment", default=""),
         click.option("--approval-version", type=int, help="The version that asked; default: the latest."),
         click.argument("approval"),
@@ -198,34 +177,30 @@ approve = _decision("approve", "Approve what a job waits for.")
 reject = _decision("reject", "Reject what a job waits for; the job fails with your comment.")
 
 
-async def _show_app(client: Client, job_id: str, display: JobDisplay) -> None:
-    """The App of a done job; a workflow that returns something else has none."""
-    try:
-        display.app((await client.app_of(job_id)).get("spec") or {})
-    except Refused as refusal:
-        if refusal.code != "no_such_app":
-            raise
-
-
 async def _talk(client: Client, job_id: str, after: int) -> None:
     """Show the job until it has ended; lines typed on a terminal are sent as chat."""
     stream = client.watch(job_id, after=after)
     with JobDisplay() as display:
         typing = asyncio.create_task(_send_lines(client, job_id, display)) if sys.stdin.isatty() else None
         try:
-            live = ended = False
+            live = with_app = False
+            status = ""
             async for frame in stream:
                 display.show(frame)
                 match frame.get("kind"):
                     case "live":
                         live = True
+                    case "app":
+                        with_app = True
                     case "status":
-                        ended = frame.get("status") in END_STATES  # in a replay, a retry may follow
-                if live and ended:
-                    return
+                        status = str(frame.get("status"))
+                if live and status in END_STATES:  # in a replay, a retry may follow
+                    break
         finally:
             if typing is not None:
                 typing.cancel()
+        if status == "done" and not with_app:
+            await show_outcome(client, await client.job(job_id), display)
 
 
 async def _send_lines(client: Client, job_id: str, display: JobDisplay) -> None:

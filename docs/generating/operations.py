@@ -101,9 +101,22 @@ def command_line_page() -> str:
         if name == "test":
             blocks += ["## test", "`jobstream test [ARGUMENTS]`: " + (command.help or "")]
         else:
-            blocks += [f"## {name}", _help(command, f"jobstream {name}")]
+            blocks += _sections(command, f"jobstream {name}", "##")
     blocks += ["## Variables", "Those that are no [settings](settings.md) of a service.", _variables()]
     return page("Command line", *blocks)
+
+
+def _sections(command: click.Command, name: str, mark: str) -> list[str]:
+    """The help of a command and of those below it."""
+    heading = name.removeprefix("jobstream ")
+    blocks = [f"{mark} {heading}", _help(command, name)]
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=name)
+        for below in command.list_commands(context):
+            found = command.get_command(context, below)
+            assert found is not None
+            blocks += _sections(found, f"{name} {below}", f"{mark}#")
+    return blocks
 
 
 def _variables() -> str:

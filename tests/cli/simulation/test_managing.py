@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+
+from tests.cli.simulation.conftest import Run
+from tests.cli.simulation.fake_gateway import FakeGateway
+from tests.cli.simulation.results import JOB, simulation
+
+OTHER = "0198a000-0000-7000-8000-000000000002"
+DEFAULTS = {
+    "profiles": [
+        {"profile_type": "casino", "name": "six_deck_s17"},
+        {"profile_type": "casino", "name": "six_deck_h17"},
+    ],
+    "rules": [
+        {
+            "name": "hit_on_soft_17",
+            "type": "boolean",
+            "default": False,
+            "description": "The dealer draws to a soft 17.",
+            "synonyms": ["h17"],
+        },
+        {"name": "deck_count", "type": "integer", "default": 6, "description": "Decks.", "minimum": 1, "maximum": 8},
+    ],
+}
+
+
+def test_simulations_are_listed_with_what_was_ordered(gateway: FakeGateway, run: Run) -> None:
+    request = {"casino": {"parent": "six_deck_h17"}, "num_rounds": 10**9}
+    gateway.answers["GET", "/api/simulations/"] = (
+        200,
+        [
+            {"job_id": JOB, "status": "done", "kind": "simulation", "request_data": request},
+            {"job_id": OTHER, "status": "running", "kind": "sweep", "request_data": {"num_rounds": 5}},
+        ],
+    )
+    assert run("simulate", "list").stdout.splitlines() == [
+        f"{JOB}  done       six_deck_h17 · 1,000,000,000 rounds",
+        f"{OTHER}  running    sweep · 5 rounds",
+    ]
+
+
+def test_a_finished_one_is_shown(gateway: FakeGateway, run: Run) -> None:
+    gateway.simulation(JOB, simulation())
+    result = run("simulate", "show", JOB, "--hands")
+    assert result.exit_code == 0
+    assert "-0.4200 %" in result.stdout
+    assert '{"dealer": ["A", "10"]}' in result.stdout
+
+
+def test_an_unfinished_one_says_how_to_watch_it(gateway: FakeGateway, run: Run) -> None:
+    gateway.simulation(JOB, None, status="running")
+    result = run("simulate", "show", JOB)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"jobstream watch {JOB}" in result.stderr
+
+
+def test_a_failed_one_has_no_result(gateway: FakeGateway, run: Run) -> None:
+    gateway.simulation(JOB, None, status="failed")
+    result = run("simulate", "show", JOB)
+    assert (result.exit_code, result.stderr) == (1, "the simulation is failed and has no result\n")
+
+
+def test_stop_asks_the_gateway_and_says_where_the_result_will_be(gateway: FakeGateway, run: Run) -> None:
+    gateway.answers["POST", f"/api/simulations/{JOB}/stop/"] = (202, {"version": 5})
+    result = run("simulate", "stop", JOB)
+    assert result.exit_code == 0
+    assert f"jobstream simulate show {JOB}" in result.stderr
+
+
+def test_a_rerun_with_the_same_digest_is_a_success(gateway: FakeGateway, run: Run) -> None:
+    gateway.simulation(OTHER, simulation())
+    old = gateway.answers["GET", f"/api/simulations/{OTHER}/"]
+    gateway.answers["GET", f"/api/simulations/{JOB}/"] = old
+    gateway.answers["POST", f"/api/simulations/{JOB}/rerun/"] = (201, {"job_id": OTHER, "status": "queued"})
+    result = run("simulate", "rerun", JOB)
+    assert result.exit_code == 0
+    assert "The digest is the same." in result.stderr
+
+
+def test_a_rerun_with_another_digest_is_none(gateway: FakeGateway, run: Run) -> None:
+    gateway.simulation(OTHER, simulation(digest="dead" * 16, engine_version="2"))
+    gateway.answers["GET", f"/api/simulations/{JOB}/"] = (200, {"job_id": JOB, "result_data": simulation()})
+    gateway.answers["POST", f"/api/simulations/{JOB}/rerun/"] = (201, {"job_id": OTHER, "status": "queued"})
+    result = run("simulate", "rerun", JOB)
+    assert result.exit_code == 1
+    assert "The digest differs" in result.stderr
+    assert "engine 1 before" in result.stderr
+
+
+def test_other_bets_are_priced(gateway: FakeGateway, run: Run) -> None:
+    path = f"/api/simulations/{JOB}/reprice/"
+    count = {"count": 2, "rounds": 9, "share": 0.5, "bet": 4, "ev": 0.01, "standard_error": 0.001}
+    gateway.answers["POST", path] = (200, {"ev": 0.0123, "score": 31.5, "by_count": [count], "assumption": "As if."})
+    result = run("simulate", "reprice", JOB, "--betting", "spread_1_12", "--set", "min_bet=5")
+    assert gateway.body_of("POST", path) == {
+        "player": 0,
+        "betting_strategy": {"parent": "spread_1_12", "min_bet": 5},
+    }
+    assert "1.2300 %" in result.stdout
+    assert "31.500" in result.stdout
+    assert "+2" in result.stdout
+    assert "As if." in result.stdout
+
+
+def test_a_name_to_price_stays_a_name(gateway: FakeGateway, run: Run) -> None:
+    path = f"/api/simulations/{JOB}/reprice/"
+    gateway.answers["POST", path] = (200, {"ev": 0.01})
+    assert json.loads(run("simulate", "reprice", JOB, "--betting", "flat", "--json").stdout) == {"ev": 0.01}
+    assert gateway.body_of("POST", path)["betting_strategy"] == "flat"
+
+
+def test_the_defaults_are_profiles_and_rules(gateway: FakeGateway, run: Run) -> None:
+    gateway.answers["GET", "/api/simulations/defaults/"] = (200, DEFAULTS)
+    text = run("simulate", "defaults").stdout
+    assert "six_deck_s17, six_deck_h17" in text
+    assert "integer, 1 to 8" in text
+
+
+def test_a_rule_is_found_by_a_synonym(gateway: FakeGateway, run: Run) -> None:
+    gateway.answers["GET", "/api/simulations/defaults/"] = (200, DEFAULTS)
+    assert run("simulate", "defaults", "h17").stdout.splitlines() == [
+        "hit_on_soft_17: boolean, default false",
+        "The dealer draws to a soft 17.",
+        "also written: h17",
+    ]
+
+
+def test_an_unknown_rule_is_answered_with_those_there_are(gateway: FakeGateway, run: Run) -> None:
+    gateway.answers["GET", "/api/simulations/defaults/"] = (200, DEFAULTS)
+    result = run("simulate", "defaults", "moon")
+    assert (result.exit_code, result.stderr) == (1, "there is no rule 'moon'; there are hit_on_soft_17, deck_count\n")
+
+
+def test_watching_a_simulation_ends_with_its_result(gateway: FakeGateway, run: Run) -> None:
+    gateway.simulation(JOB, simulation(), {"kind": "progress", "name": "rounds", "done": 5, "total": 10})
+    result = run("watch", JOB)
+    assert result.exit_code == 0
+    assert "[progress] 5 of 10 rounds (50 %)\n--- done: The job is done.\n" in result.stdout
+    assert "-0.4200 %" in result.stdout
+
+
+def test_watching_a_job_without_an_app_ends_with_what_it_returned(gateway: FakeGateway, run: Run) -> None:
+    gateway.simulation(JOB, None)
+    gateway.answers["GET", f"/api/jobs/{JOB}/"] = (200, {"id": JOB, "kind": "digest", "status": "done", "version": 3})
+    gateway.answers["GET", f"/api/apps/by-job/{JOB}/"] = (404, {"detail": "none", "code": "no_such_app"})
+    gateway.answers["GET", f"/api/jobs/{JOB}/events/"] = (
+        200,
+        [{"version": 3, "type": "job_completed", "data": {"result": {"pages": 3}}}],
+    )
+    assert '"pages": 3' in run("watch", JOB).stdout
