@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -89,6 +90,7 @@ class Attempt:
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._owed: list[Callable[[], Awaitable[None]]] = []
         self._paying = asyncio.Lock()
+        self._stacks = AsyncExitStack()
         self.replays = 0  # streams of results that are still being given what was stored before: see `waits.Listener`
         self._suspending: asyncio.Task[None] | None = None
         self._closing = False
@@ -124,6 +126,7 @@ class Attempt:
             for task in (self._suspending, self._refreshing):
                 if task is not None:
                     task.cancel()
+            await self._stacks.aclose()
         if isinstance(outcome, Released):
             await self._hand_back()
         return outcome
@@ -192,6 +195,11 @@ class Attempt:
     def owe(self, debt: Callable[[], Awaitable[None]]) -> None:
         """Have this done before anything else begins, or the workflow's return is stored: what cannot be awaited where it is caused."""
         self._owed.append(debt)
+
+    def closing(self, stack: AsyncExitStack) -> AsyncExitStack:
+        """The stack, which is closed when the attempt is over at the latest."""
+        self._stacks.push_async_exit(stack)
+        return stack
 
     async def verify(self) -> None:
         """Ask the log itself whether the attempt still holds the job; if not, the caller is cancelled."""

@@ -32,7 +32,7 @@ from libs.workflow.steps import current_step
 if TYPE_CHECKING:
     from libs.workflow.attempt import Attempt
 
-__all__ = ["Coordinator", "run_map"]
+__all__ = ["Coordinator", "Watch", "run_map"]
 
 log = structlog.get_logger(__name__)
 
@@ -181,9 +181,9 @@ class Coordinator:
                 await self.attempt.insist(partial(self._offer, part))
                 await faults.reach("map.mid_tasks")
 
-    def watch(self) -> _Watch:
-        """While the block runs, what it gives waits for more results: see `_Watch`."""
-        return _Watch(self, self.attempt.host.shards.watch(self.attempt.stream, self._token))
+    def watch(self) -> Watch:
+        """While the block runs, what it gives waits for more results: see `Watch`."""
+        return Watch(self, self.attempt.host.shards.watch(self.attempt.stream, self._token))
 
     async def value(self, result: ShardResult) -> Any:
         """What the shard returned. Raises `ResultUnreadable`."""
@@ -228,7 +228,7 @@ class Coordinator:
         await self.attempt.host.shards.offer(self.attempt.stream, self._token, tasks)
 
 
-class _Watch:
+class Watch:
     """`async with coordinator.watch() as more`: each `await more()` waits for results and collects them.
 
     It answers False where none came for so long that what is missing should be offered again.
@@ -240,7 +240,7 @@ class _Watch:
         self._patience = _REOFFER_SECONDS
         self._offered_at = time.monotonic()
 
-    async def __aenter__(self) -> _Watch:
+    async def __aenter__(self) -> Watch:
         self._stored: asyncio.Event = await self._watching.__aenter__()
         # What was stored before the watch began is announced to nobody.
         self._stored.set()

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from libs.workflow.errors import Misuse, ResultUnreadable
-from libs.workflow.maps import Coordinator
+from libs.workflow.maps import Coordinator, Watch
 
 if TYPE_CHECKING:
     from libs.workflow.attempt import Attempt
@@ -81,6 +82,8 @@ class _Stream:
         self._digest = hashlib.sha256()
         self._opened = self._started = self._over = False
         self._replaying = False  # what is given was stored before this attempt came here
+        self._more: Watch | None = None
+        self._watching = coordinator.attempt.closing(AsyncExitStack())
         self._caught_up = False  # all that was stored then has been collected
         self.taken = 0
 
@@ -98,6 +101,7 @@ class _Stream:
         except BaseException as error:
             if isinstance(error, Exception):  # and no cancellation, which the workflow may survive
                 self._give_up()
+                await self._watching.aclose()
             await self._map.abandon()
             raise
         finally:
@@ -141,6 +145,7 @@ class _Stream:
         if self._over:
             return
         self._give_up()
+        await self._watching.aclose()
         await self._map.complete(self.taken, self._digest.hexdigest())
         if self.taken < self._map.total:
             await self._map.withdraw()
@@ -186,9 +191,10 @@ class _Stream:
             raise ResultUnreadable(f"result {number} of the map {self._map.name!r} is not stored any more")
         if (failure := self._map.given_up) is not None:
             raise failure
-        async with self._map.watch() as more:
-            while number not in self._map.found:
-                if (failed := self._map.failed.get(number)) is not None:
-                    await self._map.fail(failed)
-                if not await more():
-                    await self._map.offer(range(number, self._offered))
+        if self._more is None:
+            self._more = await self._watching.enter_async_context(self._map.watch())
+        while number not in self._map.found:
+            if (failed := self._map.failed.get(number)) is not None:
+                await self._map.fail(failed)
+            if not await self._more():
+                await self._map.offer(range(number, self._offered))

@@ -103,7 +103,7 @@ async def stream_flow(job: JobContext) -> list[int]:
     total, enough = job.request
     stop = await job.listen("stop")
     taken: list[int] = []
-    async for value in job.results("squares", square, range(total), window=8):
+    async for value in job.results("squares", square, range(total), window=int(os.environ.get("WINDOW", "8"))):
         taken.append(value)
         if len(taken) == enough or stop.received:
             break

@@ -1,0 +1,117 @@
+"""Simulation workflows without servers: the same functions that runners run, on the workbench."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from libs.blackjack.tally import decode
+from libs.jobs.events import ProgressReported, StepRecorded
+from libs.simulation.request import Profiles, prepare
+from libs.workflow.testing import Workbench
+from services.runner import simulation
+
+SEED = 7
+REQUEST: dict[str, Any] = {"num_rounds": 20_000, "seed": SEED, "players": [{"betting_strategy": "spread_1_12"}]}
+
+
+def bench(request: dict[str, Any], kind: str = "simulation", **options: Any) -> Workbench:
+    order = prepare(kind, request, Profiles(()), SEED)
+    return Workbench(simulation.WORKFLOWS[kind], kind=kind, request=msgspec.to_builtins(order), **options)
+
+
+async def result_of(request: dict[str, Any], kind: str = "simulation") -> dict[str, Any]:
+    job = await bench(request, kind).run()
+    assert job.status.value == "done", job.error
+    found: dict[str, Any] = msgspec.json.decode(job.result)
+    return found
+
+
+async def test_at_least_the_rounds_asked_for_are_played_and_less_than_a_shoe_more() -> None:
+    result = await result_of(REQUEST)
+    assert 20_000 <= result["rounds"] < 20_100
+    assert result["stopped"] == "rounds"
+
+
+async def test_the_same_request_gives_the_same_digest() -> None:
+    assert (await result_of(REQUEST))["digest"] == (await result_of(REQUEST))["digest"]
+
+
+async def test_the_blocks_of_a_result_played_again_give_its_digest() -> None:
+    first = await result_of(REQUEST)
+    again = await result_of({**REQUEST, "num_rounds": None, "blocks": first["blocks"]})
+    assert again["stopped"] == "blocks"
+    assert again["digest"] == first["digest"]
+
+
+async def test_rounds_are_exact_where_each_is_dealt_from_a_full_shoe() -> None:
+    result = await result_of({**REQUEST, "casino": "infinite_s17", "num_rounds": 12_345})
+    assert result["rounds"] == 12_345
+
+
+async def test_it_ends_where_the_standard_error_is_small_enough() -> None:
+    request = {**REQUEST, "num_rounds": 100_000_000, "target_standard_error": 0.002}
+    result = await result_of(request)
+    assert result["stopped"] == "target"
+    assert result["players"][0]["standard_error"] <= 0.002
+    assert result["rounds"] < 10_000_000
+
+
+async def test_a_stop_ends_it_with_a_result() -> None:
+    job = bench({**REQUEST, "num_rounds": 1_000_000_000})
+    running = asyncio.create_task(job.run())
+    await job.until(lambda events: any(isinstance(each.event, ProgressReported) for each in events))
+    await job.signal("stop")
+    ended = await running
+    result = msgspec.json.decode(ended.result)
+    assert result["stopped"] == "by_hand"
+    assert 0 < result["rounds"] < 1_000_000_000
+
+
+async def test_what_the_parts_come_to_is_what_the_engine_says() -> None:
+    order = prepare("simulation", REQUEST, Profiles(()), SEED)
+    result = await result_of(REQUEST)
+    whole = engine.simulate((order.configuration,), SEED, 0, result["blocks"])
+    assert result["digest"] == digest(whole)
+
+
+async def test_progress_tells_rounds_speed_time_left_and_the_interval() -> None:
+    job = bench({**REQUEST, "num_rounds": 3_000_000})
+    await job.run()
+    reports = [each.event for each in job.history if isinstance(each.event, ProgressReported)]
+    assert reports[-1].done == reports[-1].total
+    data = reports[0].data
+    assert data["rounds"] > 0
+    assert data["rounds_per_second"] > 0
+    assert data["seconds_left"] >= 0
+    low, high = data["players"][0]["interval"]
+    assert low < data["players"][0]["ev"] < high
+
+
+async def test_a_comparison_tells_the_difference_under_the_same_cards() -> None:
+    request = {"a": {"casino": "six_deck_s17"}, "b": {"casino": "six_deck_h17"}, "num_rounds": 400_000, "seed": SEED}
+    result = await result_of(request, "comparison")
+    difference = result["difference"][0]
+    assert difference["interval"][0] < -0.0021 < difference["interval"][1]
+    assert difference["standard_error"] < result["a"][0]["standard_error"]
+
+
+async def test_a_report_and_a_table_are_left_as_artifacts() -> None:
+    job = await bench(REQUEST).run()
+    assert {each.name for each in job.artifacts} == {"report.html", "result.csv"}
+
+
+async def test_the_first_rounds_are_told_where_asked_for() -> None:
+    result = await result_of({**REQUEST, "include_hand_history": True})
+    assert len(result["players"][0]["hand_history"]) == 100
+
+
+async def test_an_approval_is_asked_for_before_anything_is_played() -> None:
+    job = bench(REQUEST, approvals=["run"])
+    waiting = await job.run()
+    assert waiting.status.value == "awaiting_approval"
+    assert not any(isinstance(each.event, StepRecorded) for each in job.history)
+    await job.approve("run")
+    assert (await job.run()).status.value == "done"
