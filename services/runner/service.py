@@ -27,6 +27,7 @@ from libs.workflow.errors import UnknownWorkflow
 from libs.workflow.ports import Limits
 from libs.workflow.registry import Workflows
 from libs.workflow.retry import Retry
+from services.runner import simulation
 from services.runner.build import Build
 from services.runner.host import NatsHost
 from services.runner.running import Running
@@ -156,6 +157,6 @@ def workflows(settings: RunnerSettings, model: ChatModel, *, timeout_seconds: fl
     )
     build = Build(model, rounds_max=settings.build_rounds_max, retry=retry, timeout_seconds=timeout_seconds)
     try:
-        return Workflows(settings.orchestrators, {"build": build})
+        return Workflows(settings.orchestrators, {"build": build, **simulation.WORKFLOWS})
     except UnknownWorkflow as error:
         raise SettingsError([str(error)]) from error

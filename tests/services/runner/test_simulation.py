@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
-import pytest
 
-from libs.blackjack.tally import decode
-from libs.jobs.events import ProgressReported, StepRecorded
+from libs.blackjack import engine
+from libs.blackjack.tally import digest
+from libs.jobs.events import JobCompleted, ProgressReported, StepRecorded
 from libs.simulation.request import Profiles, prepare
 from libs.workflow.testing import Workbench
 from services.runner import simulation
@@ -23,9 +24,14 @@ def bench(request: dict[str, Any], kind: str = "simulation", **options: Any) -> 
 
 
 async def result_of(request: dict[str, Any], kind: str = "simulation") -> dict[str, Any]:
-    job = await bench(request, kind).run()
-    assert job.status.value == "done", job.error
-    found: dict[str, Any] = msgspec.json.decode(job.result)
+    job = bench(request, kind)
+    assert (await job.run()).status.value == "done", (await job.events())[-1]
+    return await stored_result(job)
+
+
+async def stored_result(job: Workbench) -> dict[str, Any]:
+    [completed] = [event for event in await job.events() if isinstance(event, JobCompleted)]
+    found: dict[str, Any] = msgspec.json.decode(completed.result)
     return found
 
 
@@ -61,11 +67,13 @@ async def test_it_ends_where_the_standard_error_is_small_enough() -> None:
 
 async def test_a_stop_ends_it_with_a_result() -> None:
     job = bench({**REQUEST, "num_rounds": 1_000_000_000})
+    reported = asyncio.Event()
+    job.store.on_append.append(lambda stored: reported.set() if isinstance(stored.event, ProgressReported) else None)
     running = asyncio.create_task(job.run())
-    await job.until(lambda events: any(isinstance(each.event, ProgressReported) for each in events))
+    await reported.wait()
     await job.signal("stop")
-    ended = await running
-    result = msgspec.json.decode(ended.result)
+    await running
+    result = await stored_result(job)
     assert result["stopped"] == "by_hand"
     assert 0 < result["rounds"] < 1_000_000_000
 
@@ -80,7 +88,7 @@ async def test_what_the_parts_come_to_is_what_the_engine_says() -> None:
 async def test_progress_tells_rounds_speed_time_left_and_the_interval() -> None:
     job = bench({**REQUEST, "num_rounds": 3_000_000})
     await job.run()
-    reports = [each.event for each in job.history if isinstance(each.event, ProgressReported)]
+    reports = [event for event in await job.events() if isinstance(event, ProgressReported)]
     assert reports[-1].done == reports[-1].total
     data = reports[0].data
     assert data["rounds"] > 0
@@ -112,6 +120,6 @@ async def test_an_approval_is_asked_for_before_anything_is_played() -> None:
     job = bench(REQUEST, approvals=["run"])
     waiting = await job.run()
     assert waiting.status.value == "awaiting_approval"
-    assert not any(isinstance(each.event, StepRecorded) for each in job.history)
+    assert not any(isinstance(event, StepRecorded) for event in await job.events())
     await job.approve("run")
     assert (await job.run()).status.value == "done"
