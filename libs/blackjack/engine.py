@@ -23,7 +23,7 @@ from libs.blackjack.configuration import (
 )
 from libs.blackjack.decisions import COUNTS
 from libs.blackjack.kernel import Money, Session, Sums, play
-from libs.blackjack.layout import Seat, layout
+from libs.blackjack.layout import Seat, layout, moment_bound
 from libs.blackjack.outcomes import CODES
 from libs.blackjack.tally import CountRow, PlayerTally, SessionTally, TableTally, Tally
 
@@ -58,17 +58,17 @@ class _Played:
             sessions=np.zeros((players, Session.COLUMNS), np.int64),
             paths=np.zeros((players, len(table.checkpoints), money.BINS), np.int64),
         )
-        self.finals = np.zeros((finals, players), np.int64)
+        self.finals = np.zeros((players, finals), np.int64)
         self._final = [0] * players
         self._final_squares = np.zeros((players, moments.LIMBS, 2), np.int64)
         self._squared = np.array([(player, player) for player in range(players)], dtype=np.int64)
 
-    def play(self, vectors: moments.Ints, column: int, seed: int, first: int, blocks: int, rounds: int) -> int:
-        played: int = play(self.table, self.sums, vectors, column, self.finals, np.uint64(seed), first, blocks, rounds)
+    def play(self, vectors: moments.Ints, entry: int, seed: int, first: int, blocks: int, rounds: int) -> int:
+        played: int = play(self.table, self.sums, vectors, entry, self.finals, np.uint64(seed), first, blocks, rounds)
         if self.table.sessions:
-            for player, final in enumerate(self.finals[:played].sum(axis=0).tolist()):
+            for player, final in enumerate(self.finals[:, :played].sum(axis=1).tolist()):
                 self._final[player] += final
-            moments.add_products(self.finals, played, self._squared, self._final_squares)
+            moments.add_products(self.finals, played, self._squared, False, self._final_squares)
         return played
 
     @property
@@ -162,12 +162,13 @@ def simulate(
         raise ValueError(f"a seed is 0 to {SEED_MAX}")
     if first_block < 0 or blocks < 0 or first_block + blocks > BLOCK_MAX:
         raise ValueError(f"blocks are numbered from 0 to {BLOCK_MAX - 1}")
-    at_once = max(1, min(blocks, moments.ROWS_MAX))
+    at_once = max(1, min(blocks, moments.COLUMNS_MAX))
     played = [_Played(configuration, at_once) for configuration in tables]
-    columns = [1 + 2 * len(configuration.players) for configuration in tables]
-    vectors = np.zeros((at_once, sum(columns)), np.int64)
-    pairs = moments.upper_triangle(sum(columns))
+    entries = [1 + 2 * len(configuration.players) for configuration in tables]
+    vectors = np.zeros((sum(entries), at_once), np.int64)
+    pairs = moments.upper_triangle(sum(entries))
     products = np.zeros((len(pairs), moments.LIMBS, 2), np.int64)
+    small = all(moment_bound(table.table) < moments.SMALL for table in played)
     done = 0
     while done < blocks:
         wanted = _NO_END if rounds_min is None else rounds_min - played[0].rounds
@@ -175,8 +176,8 @@ def simulate(
             break
         now = played[0].play(vectors, 0, seed, first_block + done, min(at_once, blocks - done), wanted)
         for other in played[1:]:
-            other.play(vectors, columns[0], seed, first_block + done, now, _NO_END)
-        moments.add_products(vectors, now, pairs, products)
+            other.play(vectors, entries[0], seed, first_block + done, now, _NO_END)
+        moments.add_products(vectors, now, pairs, small, products)
         done += now
     return Tally(
         first_block=first_block,

@@ -18,7 +18,7 @@ from libs.blackjack.hand_states import ACE, BUST, NATURAL, PAIRS, STATES, STRIDE
 from libs.blackjack.layout import Method, Seat, Table
 from libs.blackjack.money import BINS, COUNT_MAX
 from libs.blackjack.outcomes import code
-from libs.blackjack.shoe import more
+from libs.blackjack.shoe import LANES, draw_ahead, more, take_ahead
 
 __all__ = ["Money", "Session", "Sums", "play"]
 
@@ -117,7 +117,7 @@ def play(
     table: Table,
     sums: Sums,
     vectors: Ints,
-    column: int,
+    entry: int,
     finals: Ints,
     seed: Any,
     first_block: int,
@@ -126,18 +126,50 @@ def play(
 ) -> int:
     """Play `blocks` blocks, or fewer: none after the one that brings the rounds to `rounds_wanted`. Return how many.
 
-    Adds to `sums`; writes each block's vector into a row of `vectors` from `column` on: rounds, then net and initial money of each player;
-    and in sessions each player's last bankroll into a row of `finals`.
+    Adds to `sums`; writes each block's vector into a column of `vectors` from row `entry` on: rounds, then net and initial money of each
+    player; and the players' last bankrolls into a column of `finals`.
     """
-    players = table.seats.shape[0]
-    systems = table.values.shape[0]
-    cards = np.empty(table.shoe.shape[0], np.uint8)
-    running = np.zeros((systems, table.shoe.shape[0] + 1), np.int32)
-    words = np.empty(table.shoe.shape[0] + 16, np.uint32)
-    hands_max = table.hands * table.resplit_to
-    owner = np.zeros(table.hands, np.int64)
-    states = np.zeros(table.hands, np.int64)
-    fates = np.zeros(table.hands, np.int64)
+    # numba counts references to the arrays of a tuple wherever it takes one out
+    seats = table.seats
+    values = table.values
+    next_states = table.next_states
+    totals = table.totals
+    dealer_draws = table.dealer_draws
+    choices = table.choices
+    bets = table.bets
+    divisors = table.divisors
+    cut = table.cut
+    sessions = table.sessions
+    session_rounds = table.session_rounds
+    resplit_to = table.resplit_to
+    resplit_aces = table.resplit_aces
+    peek = table.peek
+    insurance = table.insurance
+    early_surrender = table.early_surrender
+    natural = table.natural
+    checkpoints = table.checkpoints
+    initial_counts = table.initial
+    shoe = table.shoe
+    size = table.cards
+    infinite = table.infinite
+    dealt_first = table.dealt_first
+    hands_of_table = table.hands
+    results = sums.results
+    extra_sums = sums.extra
+    outcomes = sums.outcomes
+    dealer_ends = sums.dealer
+    money = sums.money
+    session_sums = sums.sessions
+    paths = sums.paths
+    players = seats.shape[0]
+    systems = values.shape[0]
+    cards = np.empty(shoe.shape[0], np.uint8)
+    running = np.zeros((systems, shoe.shape[0] + 1), np.int32)
+    words = np.empty(shoe.shape[0] + 16, np.uint32)
+    hands_max = hands_of_table * resplit_to
+    owner = np.zeros(hands_of_table, np.int64)
+    states = np.zeros(hands_of_table, np.int64)
+    fates = np.zeros(hands_of_table, np.int64)
     standing_total = np.zeros(hands_max, np.int64)
     standing_kind = np.zeros(hands_max, np.int64)
     standing_owner = np.zeros(hands_max, np.int64)
@@ -152,6 +184,10 @@ def play(
     net = np.zeros(players, np.int64)
     initial = np.zeros(players, np.int64)
 
+    fresh = cut == 1
+    drawn = np.empty((dealt_first if fresh else 0, LANES), np.uint32)
+    lane = LANES
+
     rounds_played = 0
     for number in range(blocks):
         block = np.uint64(first_block + number)
@@ -161,23 +197,57 @@ def play(
         for p in range(players):
             net[p] = 0
             initial[p] = 0
-            bankroll[p] = table.seats[p, _BANKROLL]
+            bankroll[p] = seats[p, _BANKROLL]
             seated[p] = True
-        position = table.cut  # a new shoe
+        position = cut  # a new shoe
+        if sessions:
+            lane = LANES
         ready = 0
         while True:
-            if position >= table.cut:
-                if rounds and not table.sessions:
+            if position >= cut:
+                if rounds and not sessions:
                     break
-                if table.sessions and rounds == table.session_rounds:
+                if sessions and rounds == session_rounds:
                     break
                 position = 0
-                cards[:] = table.shoe
+                for place in range(size):
+                    cards[place] = shoe[place]
                 for system in range(systems):
-                    running[system, 0] = table.initial[system]
-                ready = more(table, cards, running, words, 0, table.dealt_first, 0, np.uint64(shoes), block, seed)
+                    running[system, 0] = initial_counts[system]
+                if fresh:
+                    if lane == LANES:
+                        lane = 0
+                        draw_ahead(
+                            drawn,
+                            dealt_first,
+                            size,
+                            infinite,
+                            np.uint64(shoes),
+                            int(sessions),
+                            block,
+                            int(not sessions),
+                            seed,
+                        )
+                    take_ahead(cards, running, values, drawn, dealt_first, lane, infinite)
+                    ready = dealt_first
+                    lane += 1
+                else:
+                    ready = more(
+                        cards,
+                        running,
+                        words,
+                        values,
+                        size,
+                        infinite,
+                        0,
+                        dealt_first,
+                        0,
+                        np.uint64(shoes),
+                        block,
+                        seed,
+                    )
                 shoes += 1
-            elif table.sessions and rounds == table.session_rounds:
+            elif sessions and rounds == session_rounds:
                 break
             stream = np.uint64(shoes - 1)
             cleared = position
@@ -187,22 +257,20 @@ def play(
             for p in range(players):
                 if not seated[p]:
                     continue
-                own_hands = table.seats[p, _HANDS]
-                at = _whole(
-                    running[table.seats[p, _SYSTEM], position] * table.divisors[p, position], table.seats[p, _METHOD]
-                )
-                stake = table.bets[p, at]
-                if table.sessions:
-                    if bankroll[p] >= table.seats[p, _GOAL]:
+                own_hands = seats[p, _HANDS]
+                at = _whole(running[seats[p, _SYSTEM], position] * divisors[p, position], seats[p, _METHOD])
+                stake = bets[p, at]
+                if sessions:
+                    if bankroll[p] >= seats[p, _GOAL]:
                         seated[p] = False
-                        sums.sessions[p, _GOALS] += 1
+                        session_sums[p, _GOALS] += 1
                         continue
                     if bankroll[p] < stake * _BET * own_hands:
                         stake = bankroll[p] // (_BET * own_hands)
-                        if stake < table.seats[p, _LEAST]:
+                        if stake < seats[p, _LEAST]:
                             seated[p] = False
-                            sums.sessions[p, _RUINED] += 1
-                            sums.sessions[p, _ROUNDS_TO_RUIN] += rounds
+                            session_sums[p, _RUINED] += 1
+                            session_sums[p, _ROUNDS_TO_RUIN] += rounds
                             continue
                     purse[p] = bankroll[p] - stake * _BET * own_hands
                 bet[p] = stake
@@ -217,58 +285,56 @@ def play(
                 break
 
             # The deal
-            dealt = 2 * hands + 1 + table.peek
+            dealt = 2 * hands + 1 + peek
             if position + dealt > ready:
-                ready = more(table, cards, running, words, ready, position + dealt, cleared, stream, block, seed)
+                ready = more(
+                    cards, running, words, values, size, infinite, ready, position + dealt, cleared, stream, block, seed
+                )
             up = int(cards[position + hands])
             for hand in range(hands):
-                state = int(
-                    table.next_states[cards[position + hand] * STRIDE + int(cards[position + hands + 1 + hand])]
-                )
+                state = int(next_states[cards[position + hand] * STRIDE + int(cards[position + hands + 1 + hand])])
                 states[hand] = state
                 fates[hand] = _HAS_NATURAL if state == NATURAL else _OPEN
             position += 2 * hands + 1
             hole = -1
-            if table.peek:
+            if peek:
                 hole = int(cards[position])
                 position += 1
 
             # Before the dealer looks
-            if up == ACE and table.insurance:
+            if up == ACE and insurance:
                 for hand in range(hands):
                     p = owner[hand]
-                    if table.seats[p, _INSURANCE] <= COUNT_MAX:
-                        system = table.seats[p, _SYSTEM]
+                    if seats[p, _INSURANCE] <= COUNT_MAX:
+                        system = seats[p, _SYSTEM]
                         seen = running[system, position]
                         if hole >= 0:
-                            seen -= table.values[system, hole]
-                        at = _whole(seen * table.divisors[p, position], table.seats[p, _METHOD])
-                        if at - COUNT_MAX >= table.seats[p, _INSURANCE] and (
-                            not table.sessions or purse[p] >= bet[p] * _HALF
-                        ):
+                            seen -= values[system, hole]
+                        at = _whole(seen * divisors[p, position], seats[p, _METHOD])
+                        if at - COUNT_MAX >= seats[p, _INSURANCE] and (not sessions or purse[p] >= bet[p] * _HALF):
                             insured[p] += 1
                             extra[p] += _HALF
                             purse[p] -= bet[p] * _HALF
-            if table.early_surrender:
+            if early_surrender:
                 for hand in range(hands):
                     if fates[hand] == _OPEN:
                         p = owner[hand]
                         place = _EARLY
-                        if table.sessions and purse[p] < bet[p] * _BET:
+                        if sessions and purse[p] < bet[p] * _BET:
                             place += 1
-                        if table.seats[p, _INDEXED]:
-                            system = table.seats[p, _SYSTEM]
+                        if seats[p, _INDEXED]:
+                            system = seats[p, _SYSTEM]
                             seen = running[system, position]
                             if hole >= 0:
-                                seen -= table.values[system, hole]
-                            at = _whole(seen * table.divisors[p, position], table.seats[p, _METHOD])
+                                seen -= values[system, hole]
+                            at = _whole(seen * divisors[p, position], seats[p, _METHOD])
                             place = place * _COUNTS + at
-                        if table.choices[table.seats[p, _CHOICES] + place * STATES + states[hand] + up] == _SURRENDER:
+                        if choices[seats[p, _CHOICES] + place * STATES + states[hand] + up] == _SURRENDER:
                             fates[hand] = _GONE
                             result[p] -= _HALF
-                            sums.outcomes[p, _SURRENDERED] += 1
+                            outcomes[p, _SURRENDERED] += 1
 
-            blackjack = hole >= 0 and table.next_states[up * STRIDE + hole] == NATURAL
+            blackjack = hole >= 0 and next_states[up * STRIDE + hole] == NATURAL
             dealer_end = _DEALER_NOT_PLAYED
             standing = 0
             if blackjack:
@@ -277,7 +343,7 @@ def play(
                     if fates[hand] == _OPEN:
                         p = owner[hand]
                         result[p] -= _BET
-                        sums.outcomes[p, _DEALER_BLACKJACK] += 1
+                        outcomes[p, _DEALER_BLACKJACK] += 1
             else:
                 # The players
                 waits = False
@@ -286,8 +352,8 @@ def play(
                         waits = waits or fates[hand] == _HAS_NATURAL
                         continue
                     p = owner[hand]
-                    indexed = table.seats[p, _INDEXED]
-                    own_choices = table.seats[p, _CHOICES]
+                    indexed = seats[p, _INDEXED]
+                    own_choices = seats[p, _CHOICES]
                     state = states[hand]
                     pair = 0
                     family = 1
@@ -295,22 +361,22 @@ def play(
                     situation = _FIRST
                     kind = 0
                     while True:
-                        if table.sessions and purse[p] < bet[p] * _BET:
+                        if sessions and purse[p] < bet[p] * _BET:
                             place = _FIRST + 1 if situation == _FIRST else situation + 2
                         elif situation == _FIRST:
                             place = _FIRST
-                        elif family < table.resplit_to and (pair != ACE or table.resplit_aces):
+                        elif family < resplit_to and (pair != ACE or resplit_aces):
                             place = situation
                         else:
                             place = situation + 1
                         if indexed:
-                            system = table.seats[p, _SYSTEM]
+                            system = seats[p, _SYSTEM]
                             seen = running[system, position]
                             if hole >= 0:
-                                seen -= table.values[system, hole]
-                            at = _whole(seen * table.divisors[p, position], table.seats[p, _METHOD])
+                                seen -= values[system, hole]
+                            at = _whole(seen * divisors[p, position], seats[p, _METHOD])
                             place = place * _COUNTS + at
-                        choice = table.choices[own_choices + place * STATES + state + up]
+                        choice = choices[own_choices + place * STATES + state + up]
                         if choice == _SPLIT:
                             pair = (state - PAIRS) // STRIDE
                             situation = _ACES_AGAIN if pair == ACE else _SPLIT_AGAIN
@@ -324,43 +390,65 @@ def play(
                             while choice == _HIT:
                                 if position == ready:
                                     ready = more(
-                                        table, cards, running, words, ready, position + 1, cleared, stream, block, seed
+                                        cards,
+                                        running,
+                                        words,
+                                        values,
+                                        size,
+                                        infinite,
+                                        ready,
+                                        position + 1,
+                                        cleared,
+                                        stream,
+                                        block,
+                                        seed,
                                     )
-                                state = int(table.next_states[state + int(cards[position])])
+                                state = int(next_states[state + int(cards[position])])
                                 position += 1
                                 if state == BUST:
                                     break
                                 if indexed:
-                                    system = table.seats[p, _SYSTEM]
+                                    system = seats[p, _SYSTEM]
                                     seen = running[system, position]
                                     if hole >= 0:
-                                        seen -= table.values[system, hole]
-                                    at = _whole(seen * table.divisors[p, position], table.seats[p, _METHOD])
-                                    choice = table.choices[own_choices + at * STATES + state + up]
+                                        seen -= values[system, hole]
+                                    at = _whole(seen * divisors[p, position], seats[p, _METHOD])
+                                    choice = choices[own_choices + at * STATES + state + up]
                                 else:
-                                    choice = table.choices[own_choices + state + up]
+                                    choice = choices[own_choices + state + up]
                             if choice == _DOUBLE:
                                 if position == ready:
                                     ready = more(
-                                        table, cards, running, words, ready, position + 1, cleared, stream, block, seed
+                                        cards,
+                                        running,
+                                        words,
+                                        values,
+                                        size,
+                                        infinite,
+                                        ready,
+                                        position + 1,
+                                        cleared,
+                                        stream,
+                                        block,
+                                        seed,
                                     )
-                                state = int(table.next_states[state + int(cards[position])])
+                                state = int(next_states[state + int(cards[position])])
                                 position += 1
                                 doubled = 1
                                 extra[p] += _BET
                                 purse[p] -= bet[p] * _BET
                             if state == BUST:
                                 result[p] -= _BET + doubled * _BET
-                                sums.outcomes[p, _BUST + kind + doubled * _DOUBLED] += 1
+                                outcomes[p, _BUST + kind + doubled * _DOUBLED] += 1
                             elif choice == _SURRENDER:
                                 if hole < 0 and (up in (ACE, TEN)):
                                     fates[hand] = _WAITS
                                     waits = True
                                 else:
                                     result[p] -= _HALF
-                                    sums.outcomes[p, _SURRENDERED] += 1
+                                    outcomes[p, _SURRENDERED] += 1
                             else:
-                                standing_total[standing] = table.totals[state]
+                                standing_total[standing] = totals[state]
                                 standing_kind[standing] = kind + doubled * _DOUBLED
                                 standing_owner[standing] = p
                                 standing += 1
@@ -370,15 +458,26 @@ def play(
                         # the next card of a hand that was split
                         if position == ready:
                             ready = more(
-                                table, cards, running, words, ready, position + 1, cleared, stream, block, seed
+                                cards,
+                                running,
+                                words,
+                                values,
+                                size,
+                                infinite,
+                                ready,
+                                position + 1,
+                                cleared,
+                                stream,
+                                block,
+                                seed,
                             )
-                        state = int(table.next_states[pair * STRIDE + int(cards[position])])
+                        state = int(next_states[pair * STRIDE + int(cards[position])])
                         position += 1
 
                 # The dealer
                 dealer = up * STRIDE
                 if hole >= 0:
-                    dealer = int(table.next_states[dealer + hole])
+                    dealer = int(next_states[dealer + hole])
                 else:
                     if up == ACE:
                         for p in range(players):
@@ -386,9 +485,20 @@ def play(
                     if standing > 0 or (waits and (up in (ACE, TEN))):
                         if position == ready:
                             ready = more(
-                                table, cards, running, words, ready, position + 1, cleared, stream, block, seed
+                                cards,
+                                running,
+                                words,
+                                values,
+                                size,
+                                infinite,
+                                ready,
+                                position + 1,
+                                cleared,
+                                stream,
+                                block,
+                                seed,
                             )
-                        dealer = int(table.next_states[dealer + int(cards[position])])
+                        dealer = int(next_states[dealer + int(cards[position])])
                         position += 1
                         blackjack = dealer == NATURAL
                 if blackjack:
@@ -397,16 +507,27 @@ def play(
                         p = standing_owner[hand]
                         kind = standing_kind[hand]
                         result[p] -= 2 * _BET if kind & _DOUBLED else _BET
-                        sums.outcomes[p, _DEALER_BLACKJACK + kind] += 1
+                        outcomes[p, _DEALER_BLACKJACK + kind] += 1
                 elif standing > 0:
-                    while table.dealer_draws[dealer]:
+                    while dealer_draws[dealer]:
                         if position == ready:
                             ready = more(
-                                table, cards, running, words, ready, position + 1, cleared, stream, block, seed
+                                cards,
+                                running,
+                                words,
+                                values,
+                                size,
+                                infinite,
+                                ready,
+                                position + 1,
+                                cleared,
+                                stream,
+                                block,
+                                seed,
                             )
-                        dealer = int(table.next_states[dealer + int(cards[position])])
+                        dealer = int(next_states[dealer + int(cards[position])])
                         position += 1
-                    total = int(table.totals[dealer])
+                    total = int(totals[dealer])
                     dealer_end = total - 17
                     for hand in range(standing):
                         p = standing_owner[hand]
@@ -415,15 +536,15 @@ def play(
                         own = standing_total[hand]
                         if total == 22:
                             result[p] += wagered
-                            sums.outcomes[p, _DEALER_BUST + kind] += 1
+                            outcomes[p, _DEALER_BUST + kind] += 1
                         elif own > total:
                             result[p] += wagered
-                            sums.outcomes[p, _WIN + kind] += 1
+                            outcomes[p, _WIN + kind] += 1
                         elif own < total:
                             result[p] -= wagered
-                            sums.outcomes[p, _LOSS + kind] += 1
+                            outcomes[p, _LOSS + kind] += 1
                         else:
-                            sums.outcomes[p, _PUSH + kind] += 1
+                            outcomes[p, _PUSH + kind] += 1
 
             # What does not depend on the dealer's total
             for hand in range(hands):
@@ -431,60 +552,60 @@ def play(
                 if fate == _HAS_NATURAL:
                     p = owner[hand]
                     if blackjack:
-                        sums.outcomes[p, _NATURAL_PUSH] += 1
+                        outcomes[p, _NATURAL_PUSH] += 1
                     else:
-                        result[p] += table.natural
-                        sums.outcomes[p, _NATURAL] += 1
+                        result[p] += natural
+                        outcomes[p, _NATURAL] += 1
                 elif fate == _WAITS:
                     p = owner[hand]
                     if blackjack:
                         result[p] -= _BET
-                        sums.outcomes[p, _DEALER_BLACKJACK] += 1
+                        outcomes[p, _DEALER_BLACKJACK] += 1
                     else:
                         result[p] -= _HALF
-                        sums.outcomes[p, _SURRENDERED] += 1
+                        outcomes[p, _SURRENDERED] += 1
 
             rounds += 1
-            sums.dealer[dealer_end] += 1
+            dealer_ends[dealer_end] += 1
             for p in range(players):
                 if not seated[p]:
                     continue
                 if insured[p] > 0:
                     if blackjack:
                         result[p] += 2 * _HALF * insured[p]
-                        sums.money[p, _INSURANCE_WON] += insured[p]
+                        money[p, _INSURANCE_WON] += insured[p]
                     else:
                         result[p] -= _HALF * insured[p]
-                        sums.money[p, _INSURANCE_LOST] += insured[p]
-                span = table.seats[p, _SPAN]
-                sums.results[table.seats[p, _RESULTS] + row[p] * (2 * span + 1) + span + result[p]] += 1
-                sums.extra[p, row[p]] += extra[p]
+                        money[p, _INSURANCE_LOST] += insured[p]
+                span = seats[p, _SPAN]
+                results[seats[p, _RESULTS] + row[p] * (2 * span + 1) + span + result[p]] += 1
+                extra_sums[p, row[p]] += extra[p]
                 won = result[p] * bet[p]
-                placed = bet[p] * _BET * table.seats[p, _HANDS]
+                placed = bet[p] * _BET * seats[p, _HANDS]
                 net[p] += won
                 initial[p] += placed
-                if table.sessions:
+                if sessions:
                     bankroll[p] += won
-                    sums.money[p, _INITIAL_MONEY] += placed
-                    sums.money[p, _WAGERED] += placed + extra[p] * bet[p]
-                    sums.money[p, _NET] += won
-                    squares = sums.money[p, _SQUARES_LOW] + won * won
-                    sums.money[p, _SQUARES_HIGH] += squares >> 32
-                    sums.money[p, _SQUARES_LOW] = squares & _LOW_32
-            if table.sessions and rounds == table.checkpoints[checkpoint]:
+                    money[p, _INITIAL_MONEY] += placed
+                    money[p, _WAGERED] += placed + extra[p] * bet[p]
+                    money[p, _NET] += won
+                    squares = money[p, _SQUARES_LOW] + won * won
+                    money[p, _SQUARES_HIGH] += squares >> 32
+                    money[p, _SQUARES_LOW] = squares & _LOW_32
+            if sessions and rounds == checkpoints[checkpoint]:
                 for p in range(players):
-                    _look(table, sums, bankroll, p, checkpoint)
+                    _look(seats, paths, bankroll, p, checkpoint)
                 checkpoint += 1
 
-        vectors[number, column] = rounds
+        vectors[entry, number] = rounds
         for p in range(players):
-            vectors[number, column + 1 + 2 * p] = net[p]
-            vectors[number, column + 2 + 2 * p] = initial[p]
-            finals[number, p] = bankroll[p]
-        if table.sessions:
-            while checkpoint < table.checkpoints.shape[0]:
+            vectors[entry + 1 + 2 * p, number] = net[p]
+            vectors[entry + 2 + 2 * p, number] = initial[p]
+            finals[p, number] = bankroll[p]
+        if sessions:
+            while checkpoint < checkpoints.shape[0]:
                 for p in range(players):
-                    _look(table, sums, bankroll, p, checkpoint)
+                    _look(seats, paths, bankroll, p, checkpoint)
                 checkpoint += 1
         rounds_played += rounds
         if rounds_played >= rounds_wanted:
@@ -493,7 +614,7 @@ def play(
 
 
 @compiled
-def _look(table: Table, sums: Sums, bankroll: Ints, player: int, checkpoint: int) -> None:
+def _look(seats: Ints, paths: Ints, bankroll: Ints, player: int, checkpoint: int) -> None:
     """Count a bankroll at a checkpoint."""
-    place = (bankroll[player] - table.seats[player, _LOW]) // table.seats[player, _WIDTH]
-    sums.paths[player, checkpoint, min(max(place, 0), BINS - 1)] += 1
+    place = (bankroll[player] - seats[player, _LOW]) // seats[player, _WIDTH]
+    paths[player, checkpoint, min(max(place, 0), BINS - 1)] += 1

@@ -137,7 +137,7 @@ def _layout(encoded: bytes) -> Table:
         cards=cards,
         infinite=infinite,
         cut=cut,
-        dealt_first=16 * hands if infinite else min(cards, 16 * hands if fresh else cut + 16 + 8 * hands),
+        dealt_first=4 * hands + 8 if fresh else min(cards, cut + 16 + 8 * hands),
         hands=hands,
         resplit_to=casino.allow_resplit_to_hands,
         resplit_aces=casino.allow_resplit_aces,
@@ -186,7 +186,7 @@ def _next_states() -> npt.NDArray[np.uint16]:
 
 
 def _by_state(value: Callable[[Hand], int], kind: type) -> npt.NDArray[Any]:
-    table = np.zeros(STATES, dtype=kind)
+    table: npt.NDArray[Any] = np.zeros(STATES, dtype=kind)
     for state in range(0, STATES, STRIDE):
         table[state] = value(hand_of(state))
     return table
