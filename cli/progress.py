@@ -21,14 +21,17 @@ Json = dict[str, Any]
 
 LINE_EVERY_SECONDS = 1.0
 BAR_WIDTH = 32
+_FRACTIONS_BELOW = 1000
 WAITING = "waiting"  # holds the place until there is something to see
 
 
 class ProgressView:
     """Shows `progress` frames as they come. `end` takes the bar off the terminal, or writes the line that a pipe is still owed."""
 
-    def __init__(self, console: Console, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console, *, estimated: str = "EV", now: Callable[[], float] = time.monotonic) -> None:
+        """`estimated` is what simulations tell of each player."""
         self._console = console
+        self._estimated = estimated
         self._now = now
         self._live: Live | None = None
         self._latest: dict[str, tuple[Json, float]] = {}
@@ -63,7 +66,7 @@ class ProgressView:
             self._line(self._owed)
 
     def _line(self, frame: Json) -> None:
-        self._console.out(f"[progress] {described(frame)}", highlight=False)
+        self._console.out(f"[progress] {described(frame, estimated=self._estimated)}", highlight=False)
         self._last_line, self._owed = self._now(), None
 
     def _start(self) -> None:
@@ -75,7 +78,7 @@ class ProgressView:
         rows: list[RenderableType] = []
         for frame, at in self._latest.values():
             rows.append(self._bar(frame, self._now() - at))
-            rows += [Text(f"  {line}", style="bold") for line in _estimates(frame)]
+            rows += [Text(f"  {line}", style="bold") for line in _estimates(frame, self._estimated)]
         return Group(*rows)
 
     def _bar(self, frame: Json, age: float) -> RenderableType:
@@ -83,12 +86,13 @@ class ProgressView:
         bar = ProgressBar(total=total, completed=done, width=BAR_WIDTH, pulse=total is None)
         row = Table.grid(padding=(0, 1))
         known = (bar,) if "done" in frame else ()
-        row.add_row(self._spinner, *known, Text(described(frame, age=age, estimates=False), overflow="ellipsis"))
+        row.add_row(self._spinner, *known, Text(described(frame, age=age, estimated=None), overflow="ellipsis"))
         return row
 
 
-def described(frame: Json, *, age: float = 0.0, estimates: bool = True) -> str:
-    """A progress frame in one line: how much, how fast, how long still (`age` seconds ago), and the estimates so far."""
+def described(frame: Json, *, age: float = 0.0, estimated: str | None = "EV") -> str:
+    """A progress frame in one line: how much, how fast, how long still (as of `age` seconds ago), and the estimates so far,
+    unless `estimated` is None."""
     name, message = str(frame.get("name") or ""), str(frame.get("message") or "")
     if "done" not in frame:
         return message or name
@@ -103,15 +107,20 @@ def described(frame: Json, *, age: float = 0.0, estimates: bool = True) -> str:
         parts.append(rate(speed))
     if isinstance(left := data.get("seconds_left"), int | float):
         parts.append(f"{duration(max(0.0, left - age))} left")
-    found = _estimates(frame)
+    found = _estimates(frame, estimated or "")
     if message and not found:
         parts.append(message)
-    return " · ".join(parts + (found if estimates else []))
+    return " · ".join(parts + (found if estimated else []))
 
 
 def _amounts(frame: Json) -> tuple[float, float | None]:
     done, total = frame.get("done"), frame.get("total")
-    return float(done or 0.0), float(total) if isinstance(total, int | float) and total > 0 else None
+    return _sensible(done or 0), _sensible(total) if isinstance(total, int | float) and total > 0 else None
+
+
+def _sensible(amount: float) -> float:
+    """Fractions only of what is small: a total may be an estimate."""
+    return float(round(amount)) if amount >= _FRACTIONS_BELOW else float(amount)
 
 
 def _percent(done: float, total: float) -> str:
@@ -119,15 +128,15 @@ def _percent(done: float, total: float) -> str:
     return "100 %" if done >= total else f"{min(99.9, 100 * done / total):.3g} %"
 
 
-def _estimates(frame: Json) -> list[str]:
-    """What simulations tell of each player: the EV with its 95 % interval."""
+def _estimates(frame: Json, what: str = "EV") -> list[str]:
+    """What simulations tell of each player: the estimate so far with its 95 % interval."""
     data = frame.get("data")
     players = data.get("players") if isinstance(data, dict) else None
     if not isinstance(players, list):
         return []
-    named = len(players) > 1
-    return [
-        (f"{each.get('name')}: " if named else "") + f"EV {interval(each.get('ev'), each.get('low'), each.get('high'))}"
-        for each in players
-        if isinstance(each, dict)
-    ]
+    found = []
+    for number, each in enumerate(players, start=1):
+        low, high = each.get("interval") or (each.get("low"), each.get("high"))
+        who = f"{each.get('name') or f'player {number}'}: " if len(players) > 1 else ""
+        found.append(f"{who}{what} {interval(each.get('ev'), low, high)}")
+    return found

@@ -33,7 +33,7 @@ async def deliver(client: Client, created: Json, output: Output) -> int:
             click.echo(job_id)
         return 0
     click.echo(f"job {job_id}", err=True)
-    ending = await follow(client, job_id, Console(stderr=True, highlight=False))
+    ending = await follow(client, job_id, Console(stderr=True, highlight=False), kind=str(created.get("kind")))
     if ending.status != "done":
         click.echo(f"{ending.status}: {ending.message}", err=True)
         return 1

@@ -22,9 +22,9 @@ class Ending(NamedTuple):
     message: str
 
 
-async def follow(client: Client, job_id: str, console: Console) -> Ending:
+async def follow(client: Client, job_id: str, console: Console, *, kind: str = "simulation") -> Ending:
     """Show how far the job is until it has ended; reconnects on the way."""
-    view = ProgressView(console)
+    view = ProgressView(console, estimated="B - A" if kind == "comparison" else "EV")
     view.wait("waiting for a runner")
     live, ending = False, None
     try:

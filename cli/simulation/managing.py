@@ -6,11 +6,9 @@ import sys
 from typing import Any
 
 import click
-from rich.text import Text
 
 from cli.calling import END_STATES, call, url_option
 from cli.client import Client, Refused
-from cli.figures import count
 from cli.simulation.api import Simulations
 from cli.simulation.delivering import deliver, print_json, show_finished
 from cli.simulation.editing import assign, named_or_file
@@ -35,7 +33,8 @@ def listing(status: str | None, limit: int, url: str | None) -> None:
 
     async def work(client: Client) -> None:
         for each in await Simulations(client).list(status=status or "", limit=limit):
-            click.echo(f"{each['job_id']}  {each['status']:<10} {_ordered(each)}")
+            of = f" (a cell of {each['parent_id']})" if each.get("parent_id") else ""
+            click.echo(f"{each['job_id']}  {each['status']:<10} {each.get('description') or ''}{of}")
 
     call(url, work)
 
@@ -113,12 +112,23 @@ def rerun(job_id: str, url: str | None, **options: Any) -> None:
 @click.option(
     "--player", type=click.IntRange(0), default=0, show_default=True, help="Whose rounds; 0 is the first player."
 )
-@click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="One value of the strategy, as num_hands=2.")
+@click.option("--bankroll", type=float, help="For the risk of ruin; default: the player's.")
+@click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="One value of the strategy, as min_bet=10.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
 @url_option
-def reprice(job_id: str, betting: Any, player: int, sets: tuple[str, ...], as_json: bool, url: str | None) -> None:
+def reprice(
+    job_id: str,
+    betting: Any,
+    player: int,
+    bankroll: float | None,
+    sets: tuple[str, ...],
+    as_json: bool,
+    url: str | None,
+) -> None:
     """Price other bets from a result's rounds by count, without playing again."""
     body: Json = {"player": player, "betting_strategy": betting}
+    if bankroll is not None:
+        body["bankroll"] = bankroll
     for assignment in sets:
         assign(body, f"betting_strategy.{assignment}")
 
@@ -153,42 +163,43 @@ def defaults(rule: str | None, as_json: bool, url: str | None) -> None:
 
 def _show_defaults(found: Json) -> None:
     console = result_console()
-    table = plain_table("default profiles", "type", "names")
-    for profile_type, names in _names_by_type(found).items():
-        table.add_row(profile_type, ", ".join(names))
+    table = plain_table("default profiles", "type", "name", "")
+    for profile in found.get("profiles") or []:
+        table.add_row(profile["profile_type"], profile["name"], profile.get("description") or "")
     console.print(table)
-    table = plain_table("rules", "name", "expects", "default", "meaning")
-    for each in found.get("rules") or []:
-        table.add_row(
-            *(Text(text) for text in (each["name"], _expected(each), _shown(each.get("default")), each["description"]))
-        )
-    console.print(table)
+    rules = found.get("rules") or []
+    for profile_type in dict.fromkeys(str(rule.get("profile_type") or "") for rule in rules):
+        table = plain_table(f"{profile_type}: what it may say", "name", "expects", "default", "meaning")
+        for each in rules:
+            if str(each.get("profile_type") or "") == profile_type:
+                table.add_row(each["name"], _expected(each), _shown(each.get("default")), each["description"])
+        console.print(table)
 
 
 def _show_rule(found: Json, name: str) -> None:
-    rules = {each["name"]: each for each in found.get("rules") or []}
-    each = rules.get(name) or next((r for r in rules.values() if name in (r.get("synonyms") or [])), None)
-    if each is None:
-        raise Refused(f"there is no rule {name!r}; there are {', '.join(rules)}")
-    click.echo(f"{each['name']}: {_expected(each)}, default {_shown(each.get('default'))}\n{each['description']}")
-    if each.get("synonyms"):
-        click.echo(f"also written: {', '.join(map(str, each['synonyms']))}")
-
-
-def _names_by_type(found: Json) -> dict[str, list[str]]:
-    names: dict[str, list[str]] = {}
-    for profile in found.get("profiles") or []:
-        names.setdefault(str(profile["profile_type"]), []).append(str(profile["name"]))
-    return names
+    """A rule by its name or a synonym; a name that several types have is told for each."""
+    rules = found.get("rules") or []
+    hits = [each for each in rules if name == each["name"] or name in (each.get("synonyms") or [])]
+    hits += [each for each in rules if name in (each.get("opposites") or [])]
+    if not hits:
+        raise Refused(
+            f"there is no rule {name!r}; there are {', '.join(dict.fromkeys(each['name'] for each in rules))}"
+        )
+    for each in hits:
+        kind = f" ({each['profile_type']})" if each.get("profile_type") else ""
+        click.echo(f"{each['name']}{kind}: {_expected(each)}, default {_shown(each.get('default'))}")
+        click.echo(each["description"])
+        for label, field in (("also written", "synonyms"), ("its opposite", "opposites")):
+            if each.get(field):
+                click.echo(f"{label}: {', '.join(map(str, each[field]))}")
 
 
 def _expected(rule: Json) -> str:
-    if choices := rule.get("choices"):
-        return " | ".join(map(_shown, choices))
     bounds = [rule.get("minimum"), rule.get("maximum")]
+    expected = [_shown(choice) for choice in rule.get("choices") or ()]
     if any(bound is not None for bound in bounds):
-        return f"{rule['type']}, {_shown(bounds[0])} to {_shown(bounds[1])}"
-    return str(rule["type"])
+        expected = [f"{rule['type']}, {_shown(bounds[0])} to {_shown(bounds[1])}", *expected]
+    return " | ".join(expected) or str(rule["type"])
 
 
 def _shown(value: Any) -> str:
@@ -199,18 +210,3 @@ def _shown(value: Any) -> str:
             return str(value).lower()
         case _:
             return str(value)
-
-
-def _ordered(simulation: Json) -> str:
-    """What was ordered, in a few words."""
-    request = simulation.get("request_data") or {}
-    kind = str(simulation.get("kind") or "simulation")
-    parts = [kind] if kind != "simulation" else []
-    casino = request.get("casino", "six_deck_s17") if kind == "simulation" else None
-    if casino is not None:
-        parts.append(casino if isinstance(casino, str) else str(casino.get("name") or casino.get("parent") or "casino"))
-    if request.get("num_rounds") is not None:
-        parts.append(f"{count(request['num_rounds'])} rounds")
-    if request.get("target_standard_error") is not None:
-        parts.append(f"to a standard error of {request['target_standard_error']}")
-    return " · ".join(parts)

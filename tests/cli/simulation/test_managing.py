@@ -26,17 +26,16 @@ DEFAULTS = {
 
 
 def test_simulations_are_listed_with_what_was_ordered(gateway: FakeGateway, run: Run) -> None:
-    request = {"casino": {"parent": "six_deck_h17"}, "num_rounds": 10**9}
     gateway.answers["GET", "/api/simulations/"] = (
         200,
         [
-            {"job_id": JOB, "status": "done", "kind": "simulation", "request_data": request},
-            {"job_id": OTHER, "status": "running", "kind": "sweep", "request_data": {"num_rounds": 5}},
+            {"job_id": JOB, "status": "done", "description": "Simulation: six_deck_s17", "parent_id": None},
+            {"job_id": OTHER, "status": "running", "description": "Simulation: six_deck_h17", "parent_id": JOB},
         ],
     )
     assert run("simulate", "list").stdout.splitlines() == [
-        f"{JOB}  done       six_deck_h17 · 1,000,000,000 rounds",
-        f"{OTHER}  running    sweep · 5 rounds",
+        f"{JOB}  done       Simulation: six_deck_s17",
+        f"{OTHER}  running    Simulation: six_deck_h17 (a cell of {JOB})",
     ]
 
 
@@ -113,7 +112,7 @@ def test_a_name_to_price_stays_a_name(gateway: FakeGateway, run: Run) -> None:
 def test_the_defaults_are_profiles_and_rules(gateway: FakeGateway, run: Run) -> None:
     gateway.answers["GET", "/api/simulations/defaults/"] = (200, DEFAULTS)
     text = run("simulate", "defaults").stdout
-    assert "six_deck_s17, six_deck_h17" in text
+    assert "six_deck_h17" in text
     assert "integer, 1 to 8" in text
 
 

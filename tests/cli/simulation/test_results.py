@@ -24,13 +24,13 @@ PROGRESS = {
     "kind": "progress",
     "name": "rounds",
     "done": 250_000,
-    "total": 1_000_000,
+    "total": 1_000_000.4,
     "message": "",
     "data": {
         "rounds": 250_000,
         "rounds_per_second": 12e6,
         "seconds_left": 75,
-        "players": [{"name": "default", "ev": -0.004, "standard_error": 0.0001, "low": -0.0042, "high": -0.0038}],
+        "players": [{"ev": -0.004, "standard_error": 0.0001, "interval": [-0.0042, -0.0038], "rounds": 250_000}],
     },
 }
 
