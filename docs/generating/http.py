@@ -10,10 +10,13 @@ from docs.generating.markdown import code, table
 from docs.generating.markdown import page as whole
 from services.gateway.handlers.actions import action_handlers
 from services.gateway.handlers.apps import app_handlers
+from services.gateway.handlers.artifacts import artifact_handlers
 from services.gateway.handlers.auth import auth_handlers
 from services.gateway.handlers.events import event_handlers
 from services.gateway.handlers.jobs import job_handlers
 from services.gateway.handlers.operations import operations_handlers
+from services.gateway.handlers.profiles import profile_handlers
+from services.gateway.handlers.simulations import simulation_handlers
 from services.gateway.openapi import document
 
 __all__ = ["openapi", "page"]
@@ -37,6 +40,9 @@ def _document() -> dict[str, Any]:
         *action_handlers(world, world),
         *event_handlers(world, world, world),
         *app_handlers(world, world, world),
+        *artifact_handlers(world, world, world),
+        *simulation_handlers(world, world, world, world, world, world, world, world, world),
+        *profile_handlers(world, world),
     ]
     return document(described, version="1")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64encode
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 import nats.errors
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Objects", "digest"]
 
 BUCKET = "ARTIFACTS"
+_AHEAD = 4  # pieces read at a time: half a megabyte
 
 
 def digest(data: bytes) -> str:
@@ -57,6 +59,30 @@ class Objects:
         if result.data is None:
             raise LogUnavailable(f"the object {name} is empty")
         return result.data
+
+    async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
+        """The same piece by piece, a few of them in memory at a time. The last one comes only where the digest of the whole is right."""
+        try:
+            info = await (await self._open()).get_info(name)
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            raise wire.unavailable(f"reading the object {name}", error) from error
+        hashed, sequence, pieces = hashlib.sha256(), 0, info.chunks or 0
+        while pieces > 0:
+            found = await wire.read_range(
+                self._nats,
+                f"OBJ_{BUCKET}",
+                f"$O.{BUCKET}.C.{info.nuid}",
+                first_sequence=sequence + 1,
+                limit=min(_AHEAD, pieces),
+            )
+            if not found:
+                raise LogUnavailable(f"the object {name} is not whole where it was read")
+            for piece in found:
+                hashed.update(piece.data)
+                sequence, pieces = piece.sequence, pieces - 1
+                if not pieces and "SHA-256=" + urlsafe_b64encode(hashed.digest()).decode() != info.digest:
+                    raise LogUnavailable(f"the object {name} is damaged")
+                yield piece.data
 
     async def _open(self) -> ObjectStore:
         if self._bucket is None:

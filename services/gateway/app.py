@@ -13,9 +13,13 @@ from nats.errors import Error as NatsError
 
 from libs.events.commands import CommandLog
 from libs.events.connection import connect
+from libs.events.objects import Objects
+from libs.jobs.events import EVENTS as JOB_EVENTS
 from libs.process.clock import Clock, SystemClock
 from libs.process.health import Health
+from libs.profiles.repository import read_profiles
 from services.gateway.application import application
+from services.gateway.computing import Computing
 from services.gateway.jetstream import JetStreamCommands, JetStreamIdempotencyKeys, folded_jobs, listening
 from services.gateway.jobs import JobReader
 from services.gateway.live import Live, LiveSettings, create_live
@@ -25,7 +29,12 @@ from services.gateway.ports import DatabaseUnavailable
 from services.gateway.postgres import Database, open_database
 from services.gateway.postgres_accounts import PostgresAccounts
 from services.gateway.postgres_models import PostgresModels
+from services.gateway.postgres_profiles import PostgresProfiles
+from services.gateway.postgres_simulations import PostgresSimulations
+from services.gateway.preparation import Preparation
+from services.gateway.profiles import ProfileDesk
 from services.gateway.settings import GatewaySettings
+from services.gateway.simulations import SimulationReader
 from services.gateway.tokens import AccessTokens
 
 if TYPE_CHECKING:
@@ -72,6 +81,12 @@ async def open_gateway(
         command_log = CommandLog(nats, timeout_seconds=_NATS_TIMEOUT_SECONDS)
         store, folded = folded_jobs(nats, clock)
         jobs = JobReader(models, store, folded, command_log, resting=lambda: database.resting)
+        simulation_models = PostgresSimulations(database, timeout_seconds=settings.list_timeout_seconds)
+        profile_lists = PostgresProfiles(database, timeout_seconds=settings.list_timeout_seconds)
+        own_profiles = read_profiles(nats, others=(JOB_EVENTS,))
+        computing = Computing(settings.computing_threads)
+        stack.callback(computing.close)
+        preparation = Preparation(own_profiles, profile_lists.names, computing)
         commands = JetStreamCommands(command_log, clock, name)
         await stack.enter_async_context(listening(nats, commands, name))
         tokens = AccessTokens(settings.jwt_secret, clock, settings.access_token_seconds)
@@ -107,6 +122,21 @@ async def open_gateway(
             tokens=tokens,
             jobs=jobs,
             lists=models,
+            simulations=SimulationReader(jobs, simulation_models, resting=lambda: database.resting),
+            simulation_lists=simulation_models,
+            preparation=preparation,
+            profiles=ProfileDesk(
+                own_profiles,
+                profile_lists,
+                commands,
+                command_log,
+                preparation,
+                clock,
+                wait_seconds=settings.outcome_wait_seconds,
+                count_max=settings.profiles_per_user,
+            ),
+            computing=computing,
+            objects=Objects(nats),
             commands=commands,
             keys=JetStreamIdempotencyKeys(nats, timeout_seconds=_NATS_TIMEOUT_SECONDS),
             live=live,

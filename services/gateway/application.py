@@ -13,27 +13,34 @@ from libs.process.health import Health
 from services.gateway.access import Gate
 from services.gateway.actions import Actions
 from services.gateway.answers import EXCEPTION_HANDLERS
+from services.gateway.computing import Computing
 from services.gateway.creation import Creation, Kinds
 from services.gateway.handlers.actions import action_handlers
 from services.gateway.handlers.apps import app_handlers
+from services.gateway.handlers.artifacts import artifact_handlers
 from services.gateway.handlers.auth import auth_handlers
 from services.gateway.handlers.events import event_handlers
 from services.gateway.handlers.jobs import job_handlers
 from services.gateway.handlers.operations import operations_handlers
+from services.gateway.handlers.profiles import profile_handlers
+from services.gateway.handlers.simulations import simulation_handlers
 from services.gateway.jobs import JobReader
 from services.gateway.limits import RequestRate
 from services.gateway.live import Live
 from services.gateway.observing import Observed
 from services.gateway.origins import LOOPBACK_ORIGIN, Origins
 from services.gateway.passwords import Passwords
-from services.gateway.ports import Accounts, Commands, IdempotencyKeys, Lists
+from services.gateway.ports import Accounts, Commands, IdempotencyKeys, Lists, Objects, Simulations
+from services.gateway.preparation import Preparation
+from services.gateway.profiles import ProfileDesk
 from services.gateway.settings import GatewaySettings
 from services.gateway.sign_in import SignIn
+from services.gateway.simulations import SimulationReader
 from services.gateway.tokens import AccessTokens
 
 __all__ = ["application"]
 
-_EXPOSED = ["Link", "Location", "Retry-After", "Idempotency-Replayed"]
+_EXPOSED = ["Link", "Location", "Retry-After", "Idempotency-Replayed", "ETag", "Content-Disposition"]
 
 
 def application(
@@ -44,6 +51,12 @@ def application(
     tokens: AccessTokens,
     jobs: JobReader,
     lists: Lists,
+    simulations: SimulationReader,
+    simulation_lists: Simulations,
+    preparation: Preparation,
+    profiles: ProfileDesk,
+    computing: Computing,
+    objects: Objects,
     commands: Commands,
     keys: IdempotencyKeys,
     live: Live,
@@ -62,13 +75,20 @@ def application(
         registrations_per_address=settings.registrations_per_address,
     )
     gate = Gate(tokens, RequestRate(settings.requests_per_second, settings.requests_burst))
-    creation = Creation(Kinds(settings.job_kinds, settings.job_approvals), commands, keys, jobs, clock)
+    kinds = Kinds(settings.job_kinds, settings.job_approvals)
+    creation = Creation(kinds, commands, keys, jobs, clock, preparation)
+    actions = Actions(jobs, commands, wait_seconds=settings.outcome_wait_seconds)
     described = [
         *auth_handlers(sign_in, gate),
         *job_handlers(gate, creation, jobs, lists),
-        *action_handlers(gate, Actions(jobs, commands, wait_seconds=settings.outcome_wait_seconds)),
+        *action_handlers(gate, actions),
         *event_handlers(gate, jobs, live),
         *app_handlers(gate, jobs, lists),
+        *artifact_handlers(gate, jobs, objects),
+        *simulation_handlers(
+            gate, creation, preparation, simulations, simulation_lists, actions, jobs, objects, computing
+        ),
+        *profile_handlers(gate, profiles),
     ]
     operations = operations_handlers(health, live, check_database, described)
     litestar = Litestar(

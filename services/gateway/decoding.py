@@ -14,7 +14,7 @@ import msgspec
 from services.gateway.problems import Code, Fault, Problem
 from services.gateway.text import invalid
 
-__all__ = ["check_depth", "decode_body", "decode_query", "decode_uuid", "pointer_of"]
+__all__ = ["check_depth", "convert_body", "decode_body", "decode_json", "decode_query", "decode_uuid", "pointer_of"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -27,20 +27,41 @@ _PARAMETERS_MAX = 32
 
 def decode_body(body: bytes, content_type: str | None, model: type[T]) -> T:
     """The body as its struct; an empty one where every field may be left out. Raises `Problem`."""
+    value: T = _decode(body, content_type, model)
+    return value
+
+
+def decode_json(body: bytes, content_type: str | None) -> Any:
+    """The body as whatever JSON it is; an empty one is an empty object. Raises `Problem`."""
+    return _decode(body, content_type, Any)
+
+
+def convert_body(value: Mapping[str, Any], model: type[T]) -> T:
+    """Decoded JSON as a struct. Raises `Problem`."""
+    try:
+        return msgspec.convert(value, model)
+    except msgspec.ValidationError as error:
+        raise _invalid_input(error) from None
+
+
+def _decode(body: bytes, content_type: str | None, model: Any) -> Any:
     if not body:
         body = b"{}"
     elif not _is_json(content_type):
         raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json.")
     try:
-        value: T = _decoder(model).decode(body)
-        return value  # noqa: TRY300
+        return _decoder(model).decode(body)
     except msgspec.ValidationError as error:
-        pointer, detail = pointer_of(str(error))
-        raise Problem(Code.INVALID_INPUT, detail, errors=[Fault(pointer, detail)]) from None
+        raise _invalid_input(error) from None
     except RecursionError:
         raise Problem(Code.INVALID_JSON, "The JSON is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Problem(Code.INVALID_JSON, "The body is not valid JSON in UTF-8.") from None
+
+
+def _invalid_input(error: msgspec.ValidationError) -> Problem:
+    pointer, detail = pointer_of(str(error))
+    return Problem(Code.INVALID_INPUT, detail, errors=[Fault(pointer, detail)])
 
 
 def decode_query(query: bytes, model: type[T]) -> T:
@@ -111,7 +132,7 @@ def pointer_of(message: str) -> tuple[str, str]:
 
 
 @lru_cache(64)
-def _decoder(model: type[T]) -> msgspec.json.Decoder[T]:
+def _decoder(model: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(model)
 
 

@@ -26,6 +26,8 @@ from libs.jobs.events import EVENTS, JobEvent
 from libs.jobs.evolve import evolve
 from libs.jobs.state import FOLD_VERSION, Job
 from libs.process.clock import Clock
+from libs.profiles.commands import ProfileCommand
+from libs.profiles.events import EVENTS as PROFILE_EVENTS
 from services.gateway.ports import IdempotencyRecord
 from services.gateway.problems import Code, Problem
 
@@ -104,7 +106,12 @@ class JetStreamCommands:
         )
 
     async def send(
-        self, stream: StreamId, command: WireCommand, *, command_id: UUID, traceparent: str | None = None
+        self,
+        stream: StreamId,
+        command: WireCommand | ProfileCommand,
+        *,
+        command_id: UUID,
+        traceparent: str | None = None,
     ) -> _Sent:
         pending = self._pending.get(command_id)
         if pending is None:
@@ -180,9 +187,11 @@ class JetStreamIdempotencyKeys:
         self._nats = client
         self._timeout = timeout_seconds
 
+    async def find(self, owner: UUID, key: str) -> IdempotencyRecord | None:
+        return await self._holder(_subject(owner, key))
+
     async def claim(self, owner: UUID, key: str, record: IdempotencyRecord) -> IdempotencyRecord:
-        # The key is hashed: it may hold anything, and need not be readable in a subject.
-        subject = f"$KV.IDEMPOTENCY.{owner}.{hashlib.sha256(key.encode()).hexdigest()}"
+        subject = _subject(owner, key)
         headers = {"Nats-Expected-Last-Subject-Sequence": "0"}  # must not exist
         for _ in range(_KEY_TRIES):
             try:
@@ -203,6 +212,11 @@ class JetStreamIdempotencyKeys:
         return msgspec.json.decode(found[0].data, type=IdempotencyRecord) if found else None
 
 
+def _subject(owner: UUID, key: str) -> str:
+    """The key is hashed: it may hold anything, and need not be readable in a subject."""
+    return f"$KV.IDEMPOTENCY.{owner}.{hashlib.sha256(key.encode()).hexdigest()}"
+
+
 # -- jobs --------------------------------------------------------------------------------------------------------------
 
 
@@ -214,7 +228,7 @@ class _ReadSnapshots(KvSnapshots[Job]):
 
 
 def folded_jobs(client: Client, clock: Clock) -> tuple[JetStreamStore[JobEvent], Repository[Job, JobEvent]]:
-    """The log, and jobs as it has them."""
-    store = JetStreamStore[JobEvent](client, EVENTS)
+    """The log, and jobs as it has them; what has another sort of history is no job."""
+    store = JetStreamStore[JobEvent](client, EVENTS, others=(PROFILE_EVENTS,))
     snapshots = _ReadSnapshots(client, Job, FOLD_VERSION)
     return store, Repository(store, evolve, clock=clock, snapshots=snapshots, cache_size=_JOBS_REMEMBERED)

@@ -23,7 +23,7 @@ from libs.events.subjects import StreamId
 from libs.jobs.commands import CreateJob
 from libs.jobs.events import JobEvent
 from libs.jobs.evolve import fold
-from libs.jobs.state import Job
+from libs.jobs.state import Artifact, Job
 from libs.process import metrics
 from services.gateway import views
 from services.gateway.ports import DatabaseUnavailable, ReadModels
@@ -41,6 +41,7 @@ _answers = Counter(
 )
 _KNOWN_MAX = 20_000
 _NEW_MAX = 1_000
+_REMEMBERED_BYTES_MAX = 256 * 1024  # a job with a larger result is read from the log anew each time
 
 
 class StoredCommands(Protocol):
@@ -86,7 +87,7 @@ class JobReader:
         if view is not None and view.version >= (min_version or 0):
             _answers.labels("read_models").inc()
             return view
-        job, _ = await self._jobs.load(stream)
+        job = await self._folded(stream)
         found = views.job_view(job) if job is not None else await self._wanted(stream)
         if found is not None:
             _answers.labels("log" if job is not None else "command").inc()
@@ -130,8 +131,30 @@ class JobReader:
         view = await self._ask(lambda: self._models.app(owner, job_id))
         if view is not None:
             return view
-        job, _ = await self._jobs.load(StreamId(owner, job_id))
+        job = await self._folded(StreamId(owner, job_id))
         return None if job is None else views.app_view(job)
+
+    async def artifact(self, owner: UUID, job_id: UUID, name: str) -> Artifact | None:
+        return next((each for each in await self.artifacts(owner, job_id) if each.name == name), None)
+
+    async def artifacts(self, owner: UUID, job_id: UUID) -> tuple[Artifact, ...]:
+        job = await self._folded(StreamId(owner, job_id))
+        return () if job is None else job.artifacts
+
+    async def state(self, owner: UUID, job_id: UUID) -> Job | None:
+        """The job as the log has it, None where it has no event there."""
+        return await self._folded(StreamId(owner, job_id))
+
+    async def wish(self, owner: UUID, job_id: UUID) -> tuple[CreateJob, CommandEnvelope] | None:
+        """The create command as it is stored, None where there is none."""
+        envelope = await self._commands.first(StreamId(owner, job_id), CreateJob.verb)
+        return None if envelope is None else (msgspec.json.decode(envelope.payload, type=CreateJob), envelope)
+
+    async def _folded(self, stream: StreamId) -> Job | None:
+        job, _ = await self._jobs.load(stream)
+        if job is not None and len(job.result) > _REMEMBERED_BYTES_MAX:
+            self._jobs.forget(stream)
+        return job
 
     async def _as_of(self, stream: StreamId, version: int) -> JobView | None:
         wanted = await self._wanted(stream) if version == 0 else None

@@ -14,6 +14,7 @@ from services.gateway.problems import Code, ProblemDocument
 __all__ = ["Operation", "document"]
 
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
+_FILE = re.compile(r"\.\w+\Z|:path\}\Z")  # a file's name, which ends an address
 _COMPONENTS = "#/components/schemas/{name}"
 # What any call may answer; the framework and the gate raise them before a handler is reached.
 _EVERYWHERE = (Code.INTERNAL_ERROR,)
@@ -60,7 +61,8 @@ def document(handlers: Iterable[HTTPRouteHandler], *, version: str) -> dict[str,
     for handler, operation in described:
         for path in sorted(handler.paths):
             shown = _PARAMETER.sub(r"{\1}", path)
-            shown = shown if shown.endswith("/") or not shown.startswith("/api/") else shown + "/"
+            if shown.startswith("/api/") and not _FILE.search(path):
+                shown = shown.rstrip("/") + "/"
             for method in sorted(handler.http_methods):
                 described_operation = _operation(operation, path, schema_of, components)
                 described_operation["operationId"] = f"{handler.handler_name}_{len(paths)}"

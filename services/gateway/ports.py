@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -14,7 +14,9 @@ from libs.events.event import Recorded
 from libs.events.subjects import StreamId
 from libs.jobs.commands import WireCommand
 from libs.jobs.events import JobEvent
-from services.gateway.resources import AppView, JobSummary, JobView
+from libs.jobs.state import Artifact
+from libs.profiles.commands import ProfileCommand
+from services.gateway.resources import AppView, JobSummary, JobView, ProfileView, SimulationSummary, SimulationView
 
 __all__ = [
     "Accounts",
@@ -27,11 +29,15 @@ __all__ = [
     "JobFilter",
     "Jobs",
     "Lists",
+    "Objects",
     "Page",
+    "ProfileLists",
     "ReadModels",
     "RefreshRejected",
     "Rotation",
     "Sent",
+    "SimulationFilter",
+    "Simulations",
     "User",
 ]
 
@@ -67,6 +73,14 @@ class Jobs(Protocol):
         """The job's App, None where it has none yet. Raises `LogUnavailable`."""
         ...
 
+    async def artifact(self, owner: UUID, job_id: UUID, name: str) -> Artifact | None:
+        """The job's file of this name, None where it has none yet. Raises `LogUnavailable`."""
+        ...
+
+    async def artifacts(self, owner: UUID, job_id: UUID) -> tuple[Artifact, ...]:
+        """The job's files, oldest first; none where there is no such job. Raises `LogUnavailable`."""
+        ...
+
     async def head(self, owner: UUID, job_id: UUID) -> int | None:
         """The job's latest version in the log: 0 where only its create command is stored, None where this owner has no such job."""
         ...
@@ -90,6 +104,14 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None
 
 
+class Objects(Protocol):
+    """The bytes of files."""
+
+    def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
+        """What is stored under a name, piece by piece. Raises `LogUnavailable`."""
+        ...
+
+
 class Page(NamedTuple):
     """Where a page starts: after this job in the order newest first."""
 
@@ -105,6 +127,44 @@ class Lists(Protocol):
     async def apps(self, owner: UUID, *, after: Page | None, limit: int) -> list[AppView]: ...
 
     async def app_by_id(self, owner: UUID, app_id: UUID) -> AppView | None: ...
+
+
+class SimulationFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """`parent`: the simulations that this job had made; None: those that people asked for."""
+
+    status: str | None = None
+    kind: str | None = None
+    parent: UUID | None = None
+
+
+class Simulations(Protocol):
+    """Simulations in the read models. Everything raises `DatabaseUnavailable`."""
+
+    async def simulation(self, owner: UUID, job_id: UUID) -> SimulationView | None:
+        """None, too, for jobs of other kinds."""
+        ...
+
+    async def simulations(
+        self, owner: UUID, where: SimulationFilter, *, results: bool, after: Page | None, limit: int
+    ) -> list[SimulationSummary]:
+        """Newest first; with `results` each with its `result_data`."""
+        ...
+
+
+class ProfileLists(Protocol):
+    """Users' own profiles in the read models. Everything raises `DatabaseUnavailable`."""
+
+    async def profiles(
+        self, owner: UUID, profile_type: str | None, *, after: Page | None, limit: int
+    ) -> list[ProfileView]:
+        """Newest first."""
+        ...
+
+    async def names(self, owner: UUID) -> list[tuple[str, str]]:
+        """Type and name of every one."""
+        ...
+
+    async def count(self, owner: UUID) -> int: ...
 
 
 class Sent(Protocol):
@@ -136,22 +196,33 @@ class Commands(Protocol):
         ...
 
     async def send(
-        self, stream: StreamId, command: WireCommand, *, command_id: UUID, traceparent: str | None = None
+        self,
+        stream: StreamId,
+        command: WireCommand | ProfileCommand,
+        *,
+        command_id: UUID,
+        traceparent: str | None = None,
     ) -> Sent:
         """Store a command whose outcome is listened for. The same id twice is the same command. Raises `LogUnavailable`."""
         ...
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a key stands for: the job it makes, under which command, and the digest of the body it came with."""
+    """What a key stands for: the job it makes, under which command, and the digest of the body it came with. `seed` is for what the body
+    leaves to chance, so that making the job once more makes the same one."""
 
     job_id: UUID
     command_id: UUID
     digest: str
     time: datetime
+    seed: int = 0
 
 
 class IdempotencyKeys(Protocol):
+    async def find(self, owner: UUID, key: str) -> IdempotencyRecord | None:
+        """The record that holds the key, None where none does. Raises `LogUnavailable`."""
+        ...
+
     async def claim(self, owner: UUID, key: str, record: IdempotencyRecord) -> IdempotencyRecord:
         """The record that holds the key: ours if we were first, else the first one's, for 24 hours. Raises `LogUnavailable`."""
         ...

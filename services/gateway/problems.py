@@ -27,6 +27,7 @@ class Code(StrEnum):
     INVALID_JSON = "invalid_json"
     INVALID_INPUT = "invalid_input"
     INVALID_PARAMETER = "invalid_parameter"
+    INVALID_REQUEST = "invalid_request"
     UNKNOWN_KIND = "unknown_kind"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     TOO_LARGE = "too_large"
@@ -48,11 +49,19 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     NO_SUCH_JOB = "no_such_job"
     NO_SUCH_APP = "no_such_app"
+    NO_SUCH_PROFILE = "no_such_profile"
+    NO_SUCH_ARTIFACT = "no_such_artifact"
+    NO_RESULT = "no_result"
     CURSOR_BEYOND_HEAD = "cursor_beyond_head"
     NOT_ALLOWED_NOW = "not_allowed_now"
     NOBODY_WAITS = "nobody_waits"
     NO_SUCH_APPROVAL = "no_such_approval"
     APPROVAL_OUTDATED = "approval_outdated"
+    PROFILE_EXISTS = "profile_exists"
+    PROFILE_CHANGED = "profile_changed"
+    PROFILE_NAME_FIXED = "profile_name_fixed"
+    PROFILE_READ_ONLY = "profile_read_only"
+    TOO_MANY_PROFILES = "too_many_profiles"
     # how much, and how we are
     RATE_LIMITED = "rate_limited"
     LOGIN_RATE_LIMITED = "login_rate_limited"
@@ -84,6 +93,7 @@ _SPECS: dict[Code, _Spec] = {
     Code.INVALID_JSON: _Spec(400, "The body or frame is not JSON that can be read"),
     Code.INVALID_INPUT: _Spec(422, "A field is missing, unknown or has a value that is not allowed"),
     Code.INVALID_PARAMETER: _Spec(400, "A part of the path, the query or a header is not allowed"),
+    Code.INVALID_REQUEST: _Spec(400, "What is asked for cannot be done as it is described"),
     Code.UNKNOWN_KIND: _Spec(422, "There is no such kind of job or frame"),
     Code.UNSUPPORTED_MEDIA_TYPE: _Spec(415, "Bodies must be application/json"),
     Code.TOO_LARGE: _Spec(413, "The body or frame is too large"),
@@ -103,11 +113,19 @@ _SPECS: dict[Code, _Spec] = {
     Code.NOT_FOUND: _Spec(404, "There is nothing at this address"),
     Code.NO_SUCH_JOB: _Spec(404, "You have no such job"),
     Code.NO_SUCH_APP: _Spec(404, "You have no such app"),
+    Code.NO_SUCH_PROFILE: _Spec(404, "You have no such profile"),
+    Code.NO_SUCH_ARTIFACT: _Spec(404, "The job has no such file"),
+    Code.NO_RESULT: _Spec(404, "The job has no result"),
     Code.CURSOR_BEYOND_HEAD: _Spec(409, "The job has not come that far"),
     Code.NOT_ALLOWED_NOW: _Spec(409, "The job does not allow this now"),
     Code.NOBODY_WAITS: _Spec(409, "Nothing waits for this signal now"),
     Code.NO_SUCH_APPROVAL: _Spec(409, "This approval is not asked for now"),
     Code.APPROVAL_OUTDATED: _Spec(409, "The approval was asked for anew"),
+    Code.PROFILE_EXISTS: _Spec(409, "You have a profile of this type and name"),
+    Code.PROFILE_CHANGED: _Spec(409, "The profile was changed by somebody else first"),
+    Code.PROFILE_NAME_FIXED: _Spec(409, "A profile keeps its name and type"),
+    Code.PROFILE_READ_ONLY: _Spec(403, "Default profiles cannot be changed"),
+    Code.TOO_MANY_PROFILES: _Spec(409, "You have as many profiles as you may have"),
     Code.RATE_LIMITED: _Spec(429, "Too many requests", True),
     Code.LOGIN_RATE_LIMITED: _Spec(429, "Too many attempts to sign in", True),
     Code.TOO_MANY_CONNECTIONS: _Spec(429, "Too many open connections", True),

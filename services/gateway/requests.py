@@ -13,7 +13,9 @@ from libs.jobs.state import Status
 __all__ = [
     "AppsQuery",
     "CancelBody",
+    "CopyProfileBody",
     "CreateJobBody",
+    "CreateProfileBody",
     "DecisionBody",
     "EventsQuery",
     "JobQuery",
@@ -22,10 +24,21 @@ __all__ = [
     "MessageBody",
     "MessagesQuery",
     "NoQuery",
+    "PatchProfileBody",
+    "ProfileQuery",
+    "ProfileType",
+    "ProfilesQuery",
+    "PutProfileBody",
     "RefreshBody",
     "RegisterBody",
+    "RepriceBody",
+    "RerunBody",
     "RetryBody",
     "SignalBody",
+    "SimulationBody",
+    "SimulationQuery",
+    "SimulationsQuery",
+    "StopBody",
     "TicketBody",
 ]
 
@@ -58,7 +71,7 @@ class RefreshBody(_Input, frozen=True, kw_only=True):
 class CreateJobBody(_Input, frozen=True, kw_only=True):
     """`request` is any JSON for kinds that take one; `approvals` names where to stop for a person."""
 
-    prompt: Annotated[str, Meta(description="1 to 5,000 characters")]
+    prompt: Annotated[str, Meta(description="1 to 5,000 characters; kinds whose request is checked do without")] = ""
     kind: str = "build"
     request: Any = None
     approvals: Annotated[tuple[str, ...], Meta(max_length=16)] = ()
@@ -130,3 +143,111 @@ class NoQuery(_Input, frozen=True, kw_only=True):
 class AppsQuery(_Input, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     cursor: Annotated[str, Meta(max_length=200)] | None = None
+
+
+# -- simulations and profiles ------------------------------------------------------------------------------------------
+
+SimulationKind = Literal["simulation", "comparison", "sweep"]
+ProfileType = Literal["casino", "player", "playing_strategy", "betting_strategy", "counting_system"]
+ProfileData = Annotated[Any, Meta(description="an object; with `parent` it holds only what differs from that profile")]
+Profiles = Annotated[Any, Meta(description="names of profiles, or whole ones")]
+
+
+class SimulationBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What to simulate: names or whole profiles, in any of the spellings that people's files have. One of `num_rounds`,
+    `target_standard_error` and `blocks` is needed; `a` and `b` are for a comparison, `base` and `axes` for a sweep."""
+
+    kind: SimulationKind = "simulation"
+    casino: Profiles = None
+    players: Profiles = None
+    num_rounds: int | None = None
+    target_standard_error: float | None = None
+    blocks: int | None = None
+    seed: int | None = None
+    include_hand_history: bool = False
+    mode: Literal["ev", "sessions"] = "ev"
+    session_rounds: int | None = None
+    win_goal: float | None = None
+    a: Any = None
+    b: Any = None
+    base: Any = None
+    axes: Any = None
+    approvals: Annotated[tuple[str, ...], Meta(max_length=16)] = ()
+
+
+class SimulationsQuery(_Input, frozen=True, kw_only=True):
+    """`parent`: the cells of that sweep, which are left out otherwise; `full`: with results, and then at most 10 at a time."""
+
+    status: StatusName | None = None
+    kind: SimulationKind | None = None
+    parent: UUID | None = None
+    full: bool = False
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    cursor: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class SimulationQuery(_Input, frozen=True, kw_only=True):
+    """`min_version`: at least that new."""
+
+    min_version: Version | None = None
+
+
+class StopBody(_Input, frozen=True, kw_only=True):
+    pass
+
+
+class RerunBody(_Input, frozen=True, kw_only=True):
+    pass
+
+
+class RepriceBody(_Input, frozen=True, kw_only=True):
+    """`betting_strategy` is a name or a whole one; `bankroll`, for the risk of ruin, is the player's unless given."""
+
+    betting_strategy: Any
+    player: Annotated[int, Meta(ge=0, le=6)] = 0
+    bankroll: Annotated[float, Meta(gt=0, le=1e12)] | None = None
+
+
+class ProfilesQuery(_Input, frozen=True, kw_only=True):
+    """`default`: only those that everybody has, or only your own; both where it is left out."""
+
+    profile_type: ProfileType | None = None
+    default: bool | None = None
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    cursor: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class ProfileQuery(_Input, frozen=True, kw_only=True):
+    """`expected_version`: refuse where the profile was changed after that version."""
+
+    expected_version: Version | None = None
+
+
+class CreateProfileBody(_Input, frozen=True, kw_only=True):
+    """Either `data`, or with `copy_of` those of the profile of this type and that name, a default or your own."""
+
+    profile_type: ProfileType
+    name: Annotated[str, Meta(description="1 to 100 characters; once in each type, in whatever case")]
+    data: ProfileData = None
+    copy_of: str | None = None
+
+
+class PutProfileBody(_Input, frozen=True, kw_only=True):
+    """All the data anew. Name and type are what they were: another name is a copy."""
+
+    data: ProfileData
+    name: str | None = None
+    profile_type: ProfileType | None = None
+    expected_version: Version | None = None
+
+
+class PatchProfileBody(_Input, frozen=True, kw_only=True):
+    """Members of `data` replace those of the same name, null removes them (RFC 7396)."""
+
+    data: Any = msgspec.field(default_factory=dict)
+    name: str | None = None
+    expected_version: Version | None = None
+
+
+class CopyProfileBody(_Input, frozen=True, kw_only=True):
+    name: str

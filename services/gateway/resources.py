@@ -11,11 +11,17 @@ import msgspec
 __all__ = [
     "Accepted",
     "AppView",
+    "ArtifactView",
     "EventView",
     "JobSummary",
     "JobView",
     "MessageView",
+    "NoteView",
+    "ProfileDetail",
+    "ProfileView",
     "Session",
+    "SimulationSummary",
+    "SimulationView",
     "StepView",
     "TokenPair",
     "UserView",
@@ -84,6 +90,75 @@ class AppView(msgspec.Struct, frozen=True, kw_only=True):
     spec: Any
     created_at: datetime
     updated_at: datetime
+
+
+class ArtifactView(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a job: `size` in bytes, `digest` as `SHA-256=<base64url>`, `url` where to download it."""
+
+    name: str
+    media_type: str
+    size: int
+    digest: str
+    url: str
+    created_at: datetime
+
+
+class SimulationSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A simulation, comparison or sweep. `request_data` is what was asked for, as it was sent; `result_data` is null before the job is
+    done, and in lists unless asked for. `parent_id` names the sweep whose cell it is."""
+
+    job_id: UUID
+    kind: str
+    user_id: UUID
+    status: str
+    request_data: Any
+    result_data: Any = None
+    description: str
+    error_message: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    parent_id: UUID | None = None
+
+    @property
+    def id(self) -> UUID:
+        """What lists are ordered and paged by, besides `created_at`."""
+        return self.job_id
+
+
+class SimulationView(SimulationSummary, frozen=True, kw_only=True):
+    """With what is really run: `normalised` has nothing left open, `notes` say how what was sent was understood."""
+
+    normalised: Any = None
+    notes: Any = ()
+
+
+class NoteView(msgspec.Struct, frozen=True, kw_only=True):
+    """How something that was sent was understood, or what is wrong with it; `pointer` is a JSON pointer."""
+
+    pointer: str
+    detail: str
+
+
+class ProfileView(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile as it was written. A `default` one belongs to everybody and cannot be changed, only copied."""
+
+    id: UUID
+    profile_type: str
+    name: str
+    data: Any
+    default: bool
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class ProfileDetail(ProfileView, frozen=True, kw_only=True):
+    """With how it is understood: `normalised` has what it inherits, too, and is null where there are `problems`."""
+
+    normalised: Any = None
+    notes: tuple[NoteView, ...] = ()
+    problems: tuple[NoteView, ...] = ()
 
 
 class EventView(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,12 @@ from libs.process.settings import Secret
 __all__ = ["GatewaySettings", "is_loopback"]
 
 _SECRET_BYTES_MIN = 32
+_KINDS: dict[str, Literal["talk", "queue"]] = {
+    "build": "talk",
+    "simulation": "queue",
+    "comparison": "queue",
+    "sweep": "queue",
+}
 
 
 class GatewaySettings(NatsSettings, kw_only=True, frozen=True):
@@ -40,7 +46,7 @@ class GatewaySettings(NatsSettings, kw_only=True, frozen=True):
     refresh_grace_seconds: int = 10
     """A refresh token used again this soon gives the same successor: two tabs at once."""
 
-    job_kinds: dict[str, Literal["talk", "queue"]] = msgspec.field(default_factory=lambda: {"build": "talk"})
+    job_kinds: dict[str, Literal["talk", "queue"]] = msgspec.field(default_factory=lambda: dict(_KINDS))
     """What a job of each kind does first: `talk` its requirements over, or `queue` at once; other kinds are refused."""
     job_approvals: dict[str, str] = {}
     """Which approvals a kind knows, separated by `|`; a kind that is not listed takes any name."""
@@ -65,6 +71,10 @@ class GatewaySettings(NatsSettings, kw_only=True, frozen=True):
     """How long a list is waited for before the answer is 503."""
     database_connections_max: int = 8
     """Connections to Postgres at a time, of this process."""
+    computing_threads: int = 2
+    """Simulation requests checked, ramps priced and tables written at a time."""
+    profiles_per_user: int = 1000
+    """How many profiles one user may keep."""
     password_threads: int = 2
     """Passwords hashed at a time."""
     stop_grace_seconds: float = 5.0

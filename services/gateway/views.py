@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import quote
 from uuid import UUID
 
 from libs.events.commands import CommandEnvelope
@@ -10,10 +11,19 @@ from libs.events.event import Recorded
 from libs.jobs.commands import CreateJob
 from libs.jobs.decide import first_message_id
 from libs.jobs.events import JobEvent
-from libs.jobs.state import Job, Message, Status, Step
-from services.gateway.resources import AppView, EventView, JobView, MessageView, StepView
+from libs.jobs.state import Artifact, Job, Message, Status, Step
+from services.gateway.resources import AppView, ArtifactView, EventView, JobView, MessageView, StepView
 
-__all__ = ["app_view", "event_view", "job_view", "message_view", "new_job_view", "step_view", "stored_job_view"]
+__all__ = [
+    "app_view",
+    "artifact_view",
+    "event_view",
+    "job_view",
+    "message_view",
+    "new_job_view",
+    "step_view",
+    "stored_job_view",
+]
 
 
 def job_view(job: Job) -> JobView:
@@ -61,6 +71,17 @@ def app_view(job: Job) -> AppView | None:
         spec=job.app.spec,
         created_at=job.app.created_at,
         updated_at=job.app.updated_at,
+    )
+
+
+def artifact_view(job_id: UUID, artifact: Artifact) -> ArtifactView:
+    return ArtifactView(
+        name=artifact.name,
+        media_type=artifact.media_type,
+        size=artifact.size,
+        digest=artifact.digest,
+        url=f"/api/jobs/{job_id}/artifacts/{quote(artifact.name)}",
+        created_at=artifact.created_at,
     )
 
 

@@ -29,7 +29,14 @@ CREATE = Operation(
     answers={201: JobView},
     headers={"Idempotency-Key": "The same key and body give the same job for 24 hours"},
     answer_headers={"Location": "The job", "Idempotency-Replayed": "`true` where an earlier request made the job"},
-    problems=(Code.UNKNOWN_KIND, Code.IDEMPOTENCY_MISMATCH, Code.LOG_UNAVAILABLE),
+    problems=(
+        Code.UNKNOWN_KIND,
+        Code.INVALID_REQUEST,
+        Code.IDEMPOTENCY_MISMATCH,
+        Code.LOG_UNAVAILABLE,
+        Code.UNREADABLE_EVENT,
+        Code.OVERLOADED,
+    ),
 )
 LIST = Operation(
     summary="Your jobs, newest first",
@@ -60,11 +67,10 @@ def job_handlers(gate: Gate, creation: Creation, jobs: Jobs, lists: Lists) -> li
     async def create_job(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         body = await body_of(request, CreateJobBody)
-        job, replayed = await creation.create(
-            principal, body, key=idempotency_key(request), traceparent=traceparent(request)
-        )
+        created = await creation.create(principal, body, key=idempotency_key(request), traceparent=traceparent(request))
+        job = created.job
         structlog.contextvars.bind_contextvars(job_id=str(job.id))
-        headers = {"Location": f"/api/jobs/{job.id}/"} | ({"Idempotency-Replayed": "true"} if replayed else {})
+        headers = {"Location": f"/api/jobs/{job.id}/"} | ({"Idempotency-Replayed": "true"} if created.replayed else {})
         return answer(job, 201, headers)
 
     @get("/api/jobs", opt={"operation": LIST})

@@ -10,10 +10,10 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import InternalServerException
 
-from services.gateway.decoding import decode_body, decode_query, decode_uuid
+from services.gateway.decoding import check_depth, decode_body, decode_json, decode_query, decode_uuid
 from services.gateway.problems import Code, Fault, Problem
 
-__all__ = ["HttpRequest", "address", "body_of", "idempotency_key", "path_uuid", "query_of", "traceparent"]
+__all__ = ["HttpRequest", "address", "body_of", "idempotency_key", "json_of", "path_uuid", "query_of", "traceparent"]
 
 HttpRequest = Request[Any, Any, Any]
 
@@ -25,11 +25,21 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 async def body_of(request: HttpRequest, model: type[T]) -> T:
     """The body, checked. Raises `Problem`."""
+    return decode_body(await _bytes_of(request), request.headers.get("content-type"), model)
+
+
+async def json_of(request: HttpRequest) -> Any:
+    """The body as whatever JSON it is, nested no deeper than can be worked with. Raises `Problem`."""
+    value = decode_json(await _bytes_of(request), request.headers.get("content-type"))
+    check_depth(value, "")
+    return value
+
+
+async def _bytes_of(request: HttpRequest) -> bytes:
     try:
-        body = await request.body()
+        return await request.body()
     except InternalServerException:  # the framework's word for a client that left before it had sent everything
         raise Problem(Code.INVALID_JSON, "The body ended before it was complete.") from None
-    return decode_body(body, request.headers.get("content-type"), model)
 
 
 def query_of(request: HttpRequest, model: type[T]) -> T:

@@ -15,6 +15,8 @@ from libs.jobs.events import (
     AppStored,
     ArtifactStored,
     AttemptSuspended,
+    ChildEnded,
+    ChildStarted,
     CommandRefused,
     JobCancelled,
     JobCompleted,
@@ -200,6 +202,8 @@ def frame_of(recorded: Recorded[JobEvent]) -> DurableFrame:
             | TimerFired()
             | MapStarted()
             | MapCompleted()
+            | ChildStarted()
+            | ChildEnded()
             | ArtifactStored()
         ):
             return Happened(type=recorded.type, data=event, **envelope)

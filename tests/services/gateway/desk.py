@@ -19,16 +19,22 @@ from libs.jobs.evolve import evolve
 from libs.process.clock import ManualClock, new_id
 from libs.process.health import Health
 from libs.process.settings import Secret
+from libs.profiles.evolve import evolve as evolve_profile
 from services.gateway.application import application
+from services.gateway.computing import Computing
 from services.gateway.jobs import JobReader
 from services.gateway.live import LiveSettings
 from services.gateway.live.factory import assemble
 from services.gateway.origins import Origins
 from services.gateway.passwords import Passwords
 from services.gateway.ports import User
+from services.gateway.preparation import Preparation
+from services.gateway.profiles import ProfileDesk
 from services.gateway.settings import GatewaySettings
+from services.gateway.simulations import SimulationReader
 from services.gateway.tokens import AccessTokens
 from tests.services.gateway.fakes import CuttableStore, MemoryAccounts, MemoryCommands, MemoryKeys, MemoryModels
+from tests.services.gateway.kept import MemoryObjects, MemoryProfiles, MemorySimulations, ProfileStore
 from tests.services.gateway.live.world import Claims, MemorySource
 
 SECRET = "a secret of at least thirty-two bytes, for tests"
@@ -41,7 +47,13 @@ def settings(**changes: Any) -> GatewaySettings:
         **{
             "database_url": Secret("postgresql://nowhere/"),
             "jwt_secret": Secret(SECRET),
-            "job_kinds": {"build": "talk", "count": "queue"},
+            "job_kinds": {
+                "build": "talk",
+                "count": "queue",
+                "simulation": "queue",
+                "comparison": "queue",
+                "sweep": "queue",
+            },
             "outcome_wait_seconds": 0.05,
         }
         | changes
@@ -56,7 +68,12 @@ class Desk:
         self.clock = ManualClock(datetime(2026, 11, 21, 12, tzinfo=UTC))
         self.store = CuttableStore()
         self.models = MemoryModels(self.store)
-        self.commands = MemoryCommands(self.store, self.clock)
+        self.profile_store = ProfileStore()
+        self.profiles = MemoryProfiles(self.profile_store)
+        own_profiles = Repository(self.profile_store, evolve_profile, clock=self.clock)
+        self.commands = MemoryCommands(self.store, self.clock, own_profiles)
+        self.objects = MemoryObjects()
+        self.computing = Computing(1)
         self.accounts = MemoryAccounts(self.clock)
         self.keys = MemoryKeys()
         self.tokens = AccessTokens(SECRET, self.clock)
@@ -80,6 +97,10 @@ class Desk:
             clock=self.clock,
             settings=LiveSettings(),
         )
+        simulations = MemorySimulations(self.models)
+        preparation = Preparation(
+            Repository(self.profile_store, evolve_profile, clock=self.clock), self.profiles.names, self.computing
+        )
         self.app = application(
             self.settings,
             accounts=self.accounts,
@@ -87,6 +108,21 @@ class Desk:
             tokens=self.tokens,
             jobs=self.jobs,
             lists=self.models,
+            simulations=SimulationReader(self.jobs, simulations),
+            simulation_lists=simulations,
+            preparation=preparation,
+            profiles=ProfileDesk(
+                own_profiles,
+                self.profiles,
+                self.commands,
+                self.commands,
+                preparation,
+                self.clock,
+                wait_seconds=self.settings.outcome_wait_seconds,
+                count_max=self.settings.profiles_per_user,
+            ),
+            computing=self.computing,
+            objects=self.objects,
             commands=self.commands,
             keys=self.keys,
             live=self.live,
@@ -111,6 +147,7 @@ class Desk:
         ):
             yield self
         self.passwords.close()
+        self.computing.close()
 
     def as_(self, user: User | None = None) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.tokens.issue(user or self.ada)}"}

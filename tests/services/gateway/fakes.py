@@ -23,6 +23,11 @@ from libs.jobs.events import EVENTS, CommandRefused, JobEvent
 from libs.jobs.evolve import evolve, fold
 from libs.jobs.state import Job
 from libs.process.clock import Clock, new_id
+from libs.profiles.commands import ProfileCommand
+from libs.profiles.decide import NoSuchProfile
+from libs.profiles.decide import decide as decide_profile
+from libs.profiles.events import ProfileChangeRefused, ProfileEvent
+from libs.profiles.state import Profile
 from services.gateway.ports import (
     Credentials,
     DatabaseUnavailable,
@@ -151,6 +156,12 @@ class MemoryModels:
         jobs = [fold(history) for stream, history in self._histories.items() if stream.owner == owner]
         return sorted((job for job in jobs if job), key=lambda job: (job.created_at, job.stream.id), reverse=True)
 
+    def folded(self, owner: UUID, job_id: UUID) -> Job | None:
+        return fold(self._history(owner, job_id))
+
+    def all_jobs(self, owner: UUID) -> list[Job]:
+        return self._jobs(owner)
+
     async def job(self, owner: UUID, job_id: UUID) -> JobView | None:
         job = fold(self._history(owner, job_id))
         return None if job is None else job_view(job)
@@ -200,12 +211,15 @@ class _Sent:
 class MemoryCommands:
     """Commands stored in a list, and decided at once, as the services would, unless `deciding` is off."""
 
-    def __init__(self, store: MemoryStore[JobEvent], clock: Clock) -> None:
+    def __init__(
+        self, store: MemoryStore[JobEvent], clock: Clock, profiles: Repository[Profile, ProfileEvent] | None = None
+    ) -> None:
         self.deciding = True
         self.reachable = True
-        self.stored: list[tuple[CommandEnvelope, WireCommand]] = []
+        self.stored: list[tuple[CommandEnvelope, WireCommand | ProfileCommand]] = []
         self._clock = clock
         self._jobs: Repository[Job, JobEvent] = Repository(store, evolve, clock=clock)
+        self._profiles = profiles
 
     async def first(self, stream: StreamId, verb: str) -> CommandEnvelope | None:
         self._reach()
@@ -223,7 +237,12 @@ class MemoryCommands:
         await self._store(stream, command, command_id, time, traceparent)
 
     async def send(
-        self, stream: StreamId, command: WireCommand, *, command_id: UUID, traceparent: str | None = None
+        self,
+        stream: StreamId,
+        command: WireCommand | ProfileCommand,
+        *,
+        command_id: UUID,
+        traceparent: str | None = None,
     ) -> _Sent:
         outcome = await self._store(stream, command, command_id, self._clock.now(), traceparent)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -231,8 +250,10 @@ class MemoryCommands:
             future.set_result(outcome)
         return _Sent(command_id, future)
 
-    async def decide(self, envelope: CommandEnvelope, command: WireCommand) -> Outcome | None:
+    async def decide(self, envelope: CommandEnvelope, command: WireCommand | ProfileCommand) -> Outcome | None:
         cause = Cause(causation_id=envelope.id, correlation_id=envelope.id, command_sequence=envelope.sequence)
+        if isinstance(command, ProfileCommand):
+            return await self._decide_profile(envelope, command, cause)
         try:
             done = await self._jobs.transact(
                 envelope.stream, lambda job: decide(job, command, command_id=envelope.id), cause=cause
@@ -245,8 +266,32 @@ class MemoryCommands:
                 refused = Refusal(code=event.code, reason=event.reason, allowed=event.allowed)
         return Outcome(command_id=envelope.id, version=done.position.version, refused=refused)
 
+    async def _decide_profile(self, envelope: CommandEnvelope, command: ProfileCommand, cause: Cause) -> Outcome:
+        assert self._profiles is not None
+        refused = None
+        try:
+            done = await self._profiles.transact(
+                envelope.stream,
+                lambda profile: decide_profile(
+                    envelope.stream, profile, command, command_id=envelope.id, sequence=envelope.sequence
+                ),
+                cause=cause,
+            )
+        except NoSuchProfile:
+            refused = Refusal(code="no_such_profile", reason="there is no such profile")
+            return Outcome(command_id=envelope.id, version=0, refused=refused)
+        for recorded in done.events:
+            if isinstance(event := recorded.event, ProfileChangeRefused):
+                refused = Refusal(code=event.code, reason=event.reason, allowed=event.allowed)
+        return Outcome(command_id=envelope.id, version=done.position.version, refused=refused)
+
     async def _store(
-        self, stream: StreamId, command: WireCommand, command_id: UUID, time: datetime, traceparent: str | None
+        self,
+        stream: StreamId,
+        command: WireCommand | ProfileCommand,
+        command_id: UUID,
+        time: datetime,
+        traceparent: str | None,
     ) -> Outcome | None:
         self._reach()
         envelope = CommandEnvelope(
@@ -270,6 +315,9 @@ class MemoryCommands:
 class MemoryKeys:
     def __init__(self) -> None:
         self.claimed: dict[tuple[UUID, str], IdempotencyRecord] = {}
+
+    async def find(self, owner: UUID, key: str) -> IdempotencyRecord | None:
+        return self.claimed.get((owner, key))
 
     async def claim(self, owner: UUID, key: str, record: IdempotencyRecord) -> IdempotencyRecord:
         return self.claimed.setdefault((owner, key), record)

@@ -7,7 +7,7 @@ import pytest
 
 from services.gateway.decoding import check_depth, decode_body, decode_query, decode_uuid, pointer_of
 from services.gateway.problems import Code, Problem
-from services.gateway.requests import CancelBody, CreateJobBody, JobsQuery, MessagesQuery
+from services.gateway.requests import CancelBody, CreateJobBody, JobsQuery, MessageBody, MessagesQuery
 
 JSON = "application/json"
 
@@ -27,8 +27,8 @@ def test_no_body_is_an_empty_object_where_nothing_is_required() -> None:
 
 
 def test_a_missing_field_is_pointed_at() -> None:
-    problem = refused(b"{}")
-    assert (problem.code, problem.errors[0].pointer) == (Code.INVALID_INPUT, "/prompt")
+    problem = refused(b"{}", model=MessageBody)
+    assert (problem.code, problem.errors[0].pointer) == (Code.INVALID_INPUT, "/content")
 
 
 def test_an_unknown_field_is_pointed_at() -> None:

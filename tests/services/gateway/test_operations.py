@@ -118,6 +118,25 @@ CONTRACT = [
     ("get", "/api/apps/"),
     ("get", "/api/apps/{app_id}/"),
     ("get", "/api/apps/by-job/{job_id}/"),
+    ("get", "/api/jobs/{job_id}/artifacts/"),
+    ("get", "/api/jobs/{job_id}/artifacts/{name}"),
+    ("post", "/api/simulations/"),
+    ("get", "/api/simulations/"),
+    ("get", "/api/simulations/defaults/"),
+    ("get", "/api/simulations/{job_id}/"),
+    ("get", "/api/simulations/{job_id}/result.json"),
+    ("get", "/api/simulations/{job_id}/result.csv"),
+    ("get", "/api/simulations/{job_id}/report.html"),
+    ("post", "/api/simulations/{job_id}/stop/"),
+    ("post", "/api/simulations/{job_id}/rerun/"),
+    ("post", "/api/simulations/{job_id}/reprice/"),
+    ("post", "/api/profiles/"),
+    ("get", "/api/profiles/"),
+    ("get", "/api/profiles/{profile_id}/"),
+    ("put", "/api/profiles/{profile_id}/"),
+    ("patch", "/api/profiles/{profile_id}/"),
+    ("delete", "/api/profiles/{profile_id}/"),
+    ("post", "/api/profiles/{profile_id}/copy/"),
     ("post", "/api/ws-tickets/"),
 ]
 
@@ -145,7 +164,7 @@ async def test_a_described_body_is_the_one_that_is_checked(desk: Desk) -> None:
     create = document["paths"]["/api/jobs/"]["post"]
     reference = create["requestBody"]["content"]["application/json"]["schema"]["$ref"]
     schema = document["components"]["schemas"][reference.rpartition("/")[2]]
-    assert schema["required"] == ["prompt"]
+    assert schema["required"] == []
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == {"prompt", "kind", "request", "approvals"}
 
@@ -169,7 +188,7 @@ async def test_answers_have_only_described_statuses(desk: Desk, method: str, pat
     document = await openapi(desk)
     described = document["paths"][path][method]["responses"]
     job_id = str(await desk.job())
-    url = path.format(job_id=job_id, app_id=new_id(), name="paid")
+    url = path.format(job_id=job_id, app_id=new_id(), profile_id=new_id(), name="paid")
     for body in (b"", b"{", b"{}", b'{"x":1}'):
         answer = await desk.call(method, url, content=body, headers={"content-type": "application/json"})
         assert str(answer.status_code) in described, (body, answer.text)
