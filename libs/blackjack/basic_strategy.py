@@ -17,12 +17,14 @@ __all__ = ["Tables", "Terms", "basic_tables", "doubling_possible"]
 
 Tables = dict[TableName, dict[str, Row]]
 
+ENDLESS = 1000
+"""The number of decks in an endless shoe, for conditions."""
 HARD_DOUBLES = {"hard_8_to_11": range(8, 12), "hard_9_to_11": range(9, 12), "hard_10_to_11": range(10, 12)}
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a basic strategy depends on. Three decks are played as four and more, and so is an endless shoe."""
+    """What a basic strategy depends on; more than four decks are played as four."""
 
     decks: int
     h17: bool
@@ -33,9 +35,8 @@ class Terms:
 
     @classmethod
     def of(cls, casino: Casino) -> Terms:
-        decks = casino.deck_count if casino.deck_count != "infinite" else 8
         return cls(
-            decks=min(decks, 4) if decks != 3 else 4,
+            decks=ENDLESS if casino.deck_count == "infinite" else min(casino.deck_count, 4),
             h17=casino.hit_on_soft_17,
             das=casino.DAS,
             peek=casino.dealer_checks_for_blackjack,
@@ -88,23 +89,63 @@ _STANDARD: dict[TableName, dict[str, str]] = {
 }
 
 _Condition = Callable[[Terms], bool]
-_CHANGES: list[tuple[TableName, str, tuple[Rank, ...], Action, _Condition]] = [
-    ("hard", "11", ("A",), "D", lambda t: t.h17),
-    ("soft", "18", ("2",), "D", lambda t: t.h17),
-    ("soft", "19", ("6",), "D", lambda t: t.h17),
-    ("pairs", "6,6", ("2",), "H", lambda t: not t.das),
-    ("pairs", "4,4", ("5", "6"), "H", lambda t: not t.das),
-    ("pairs", "3,3", ("2", "3"), "H", lambda t: not t.das),
-    ("pairs", "2,2", ("2", "3"), "H", lambda t: not t.das),
+_CHANGES: tuple[tuple[TableName, str, tuple[Rank, ...], Action, _Condition], ...] = (
+    # Doubling
+    ("hard", "8", ("5", "6"), "D", lambda t: t.decks == 1),
+    ("hard", "9", ("2",), "D", lambda t: t.decks <= 2),
+    ("hard", "11", ("A",), "D", lambda t: t.h17 or t.decks <= 2),
     ("hard", "11", ("10", "A"), "H", lambda t: not t.peek),
+    ("soft", "13", ("4",), "D", lambda t: t.decks == 1),
+    ("soft", "13", ("5",), "H", lambda t: t.decks == ENDLESS),
+    ("soft", "14", ("4",), "D", lambda t: t.decks == 1 or (t.decks == 2 and t.h17)),
+    ("soft", "15", ("4",), "H", lambda t: t.decks == ENDLESS and not t.h17),
+    ("soft", "17", ("2",), "D", lambda t: t.decks == 1),
+    ("soft", "18", ("2",), "D", lambda t: t.decks >= 2 and t.h17),
+    ("soft", "18", ("A",), "S", lambda t: t.decks <= 2 and not t.h17),
+    ("soft", "19", ("6",), "D", lambda t: t.decks == 1 or t.h17),
+    # Splitting
+    ("pairs", "2,2", ("2",), "H", lambda t: not t.das),
+    ("pairs", "2,2", ("3",), "H", lambda t: not t.das and t.decks >= 2),
+    ("pairs", "3,3", ("2", "3"), "H", lambda t: not t.das),
+    ("pairs", "3,3", ("8",), "P", lambda t: t.das and t.decks == 1),
+    ("pairs", "4,4", ("4",), "P", lambda t: t.das and t.decks == 1),
+    ("pairs", "4,4", ("5", "6"), "H", lambda t: not t.das),
+    ("pairs", "4,4", ("5", "6"), "D", lambda t: not t.das and t.decks == 1),
+    ("pairs", "6,6", ("2",), "H", lambda t: not t.das and t.decks >= 3),
+    ("pairs", "6,6", ("7",), "P", lambda t: t.das and t.decks <= 2),
+    ("pairs", "7,7", ("8",), "P", lambda t: t.das and t.decks <= 2),
+    ("pairs", "7,7", ("10",), "S", lambda t: t.decks == 1),
     ("pairs", "8,8", ("10", "A"), "H", lambda t: not t.peek),
     ("pairs", "A,A", ("A",), "H", lambda t: not t.peek),
-    ("hard", "16", ("9", "10", "A"), "R", lambda t: t.late),
-    ("hard", "15", ("10",), "R", lambda t: t.late),
+    # Late surrender
+    ("hard", "15", ("10",), "R", lambda t: t.late and t.decks >= 2),
     ("hard", "15", ("A",), "R", lambda t: t.late and t.h17),
+    ("hard", "16", ("9",), "R", lambda t: t.late and t.decks >= 4),
+    ("hard", "16", ("10", "A"), "R", lambda t: t.late),
     ("hard", "17", ("A",), "u", lambda t: t.late and t.h17),
-    ("pairs", "8,8", ("A",), "R", lambda t: t.late and t.h17),
-]
+    ("pairs", "7,7", ("10",), "R", lambda t: t.late and t.decks == 1),
+    ("pairs", "7,7", ("A",), "R", lambda t: t.late and t.decks == 1 and t.h17),
+    ("pairs", "8,8", ("A",), "R", lambda t: t.late and t.h17 and (t.decks >= 3 or (t.decks == 2 and not t.das))),
+    ("pairs", "8,8", ("10",), "R", lambda t: t.late and not t.peek),
+    ("pairs", "8,8", ("A",), "R", lambda t: t.late and not t.peek and (t.decks >= 2 or t.h17)),
+    # Early surrender
+    ("hard", "8", ("A",), "R", lambda t: t.early and t.decks <= 2 and t.h17),
+    ("hard", "12", ("A",), "R", lambda t: t.early),
+    ("hard", "13", ("A",), "R", lambda t: t.early),
+    ("hard", "14", ("A",), "R", lambda t: t.early),
+    ("hard", "14", ("10",), "R", lambda t: t.early and t.decks >= 2),
+    ("hard", "15", ("10", "A"), "R", lambda t: t.early),
+    ("hard", "16", ("10", "A"), "R", lambda t: t.early),
+    ("hard", "16", ("9",), "R", lambda t: t.early and t.decks >= 4),
+    ("hard", "17", ("A",), "u", lambda t: t.early),
+    ("pairs", "2,2", ("A",), "R", lambda t: t.early and (t.h17 or t.decks == 1)),
+    ("pairs", "3,3", ("A",), "R", lambda t: t.early),
+    ("pairs", "4,4", ("A",), "R", lambda t: t.early and t.h17 and t.decks == 1),
+    ("pairs", "6,6", ("A",), "R", lambda t: t.early),
+    ("pairs", "7,7", ("10", "A"), "R", lambda t: t.early),
+    ("pairs", "8,8", ("A",), "R", lambda t: t.early),
+    ("pairs", "8,8", ("10",), "R", lambda t: t.early and (t.decks >= 2 or not t.peek or not t.das)),
+)
 
 
 def basic_tables(casino: Casino) -> Tables:

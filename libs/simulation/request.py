@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from libs.blackjack.defaults import ProfileType
-from libs.blackjack.profiles.fields import Field, Layer, choice, profile_or_name, read_layer
+from libs.blackjack.profiles.fields import Field, Layer, choice, profile_or_name, read_layer, said
 from libs.blackjack.profiles.findings import Findings, InvalidRequest, Note, Problem, pointer
 from libs.blackjack.profiles.resolve import Profiles, UserProfile
 from libs.blackjack.profiles.source import Found, Source, shown, sound_json
@@ -98,36 +98,40 @@ def prepare(kind: str, request: Any, known: Profiles, seed: int) -> Order:
 
 
 def _simulation(given: Any, layer: Layer, run: Run, known: Profiles, findings: Findings) -> SimulationOrder | None:
-    casino, players = _parts(layer)
-    seating = seat(casino, players, "", known, findings)
-    configuration = configuration_of(seating, terms_of(layer), known, findings) if seating else None
+    seating = seat(*_parts(layer), "", known, findings)
+    configuration = configuration_of(seating, terms_of(layer), known, findings)
     if configuration is None:
         return None
     return SimulationOrder(given=given, run=run, notes=findings.notes, configuration=configuration)
 
 
 def _comparison(given: Any, layer: Layer, run: Run, known: Profiles, findings: Findings) -> ComparisonOrder | None:
-    first = _table(layer.get("a"), "a", known, findings)
-    second = _table(layer.get("b"), "b", known, findings, like=first)
-    one = configuration_of(first, terms_of(layer), known, findings) if first else None
-    other = configuration_of(second, terms_of(layer), known, findings) if second else None
+    for name in ("a", "b"):
+        if name not in layer:
+            findings.problem("", f"`{name}` is missing; a table with `casino` and `players` is expected.")
+    first = _table(said(layer, "a"), known, findings)
+    second = _table(said(layer, "b"), known, findings, like=first)
+    one = configuration_of(first, terms_of(layer), known, findings)
+    other = configuration_of(second, terms_of(layer), known, findings)
+    if len(first.players) != len(second.players):
+        findings.problem(
+            pointer("", "b"),
+            f"As many players as in `a`, {len(first.players)}, are expected, not {len(second.players)}.",
+        )
     if one is None or other is None:
         return None
-    if len(one.players) != len(other.players):
-        findings.problem(
-            pointer("", "b"), f"As many players as in a, {len(one.players)}, are expected, not {len(other.players)}."
-        )
     return ComparisonOrder(given=given, run=run, notes=findings.notes, a=one, b=other)
 
 
 def _sweep(given: Any, layer: Layer, run: Run, known: Profiles, findings: Findings) -> SweepOrder | None:
     terms = terms_of(layer)
-    seating = _table(layer.get("base"), "base", known, findings, missing=False)
-    base = configuration_of(seating, terms, known, findings) if seating else None
-    template = template_of(seating, terms, known, Findings()) if seating else None
-    if base is None or template is None:
+    before = findings.count
+    seating = _table(said(layer, "base"), known, findings)
+    base = configuration_of(seating, terms, known, findings)
+    if base is None or findings.count > before:
         return None
-    axes = read_axes(layer["axes"].value if "axes" in layer else None, template, known, findings)
+    template = template_of(seating, terms, known)
+    axes = read_axes(said(layer, "axes"), template, known, findings)
     return SweepOrder(given=given, run=run, notes=findings.notes, base=base, axes=axes, template=template)
 
 
@@ -135,27 +139,12 @@ _ORDERS = {"simulation": _simulation, "comparison": _comparison, "sweep": _sweep
 
 
 def _parts(layer: Layer) -> tuple[Source | None, Source | None]:
-    return (layer["casino"].value if "casino" in layer else None), (
-        layer["players"].value if "players" in layer else None
-    )
+    return said(layer, "casino"), said(layer, "players")
 
 
-def _table(
-    found: Found[Source] | None,
-    name: str,
-    known: Profiles,
-    findings: Findings,
-    *,
-    like: Seating | None = None,
-    missing: bool = True,
-) -> Seating | None:
-    """A table that stands as a part of the request."""
-    if found is None:
-        if missing:
-            findings.problem("", f"`{name}` is missing; a table with `casino` and `players` is expected.")
-            return None
-        return seat(None, None, "", known, findings)
-    before = findings.count
-    layer = read_layer(found.value, _TABLE, "A table", findings)
-    seating = seat(*_parts(layer), found.at, known, findings, like=like)
-    return seating if findings.count == before else None
+def _table(source: Source | None, known: Profiles, findings: Findings, *, like: Seating | None = None) -> Seating:
+    """A table that stands as a part of the request; all of it is as usual, or as in `like`, where it is not there."""
+    if source is None:
+        return seat(None, None, "", known, findings, like=like)
+    layer = read_layer(source, _TABLE, "A table", findings)
+    return seat(*_parts(layer), source.at, known, findings, like=like)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -9,10 +10,10 @@ import msgspec
 
 from libs.blackjack.configuration import Casino, Configuration, Player
 from libs.blackjack.defaults import DEFAULTS, ProfileType
-from libs.blackjack.profiles.betting import betting_unit
-from libs.blackjack.profiles.fields import Field, read_layer, text
+from libs.blackjack.money import betting_unit
+from libs.blackjack.profiles.fields import Field, choice, read_layer, said, text
 from libs.blackjack.profiles.findings import Findings, pointer
-from libs.blackjack.profiles.resolve import Profiles, Resolved, casino_from, flattened, player_from, resolve
+from libs.blackjack.profiles.resolve import Profiles, Resolved, casino_from, flattened, layer_of, player_from, resolve
 from libs.blackjack.profiles.source import Found, Source, shown
 
 __all__ = ["PLAYERS_MAX", "Seating", "Terms", "carried_profiles", "configuration_of", "seat", "template_of"]
@@ -39,8 +40,8 @@ class Terms:
 class Seating:
     """Everything resolved, nothing checked against each other yet."""
 
-    casino: Resolved
-    players: tuple[Resolved, ...]
+    casino: Resolved | None
+    players: tuple[Resolved | None, ...]
     at: str
 
 
@@ -51,27 +52,20 @@ def carried_profiles(source: Source, findings: Findings) -> dict[tuple[ProfileTy
         findings.problem(source.at, f"An array of {{profile_type, name, data}} is expected, not {shown(source.value)}.")
         return carried
     for item in source.items():
-        before = findings.count
         layer = read_layer(item, _CARRIED, "A profile", findings)
-        missing = [field.name for field in _CARRIED if field.name not in layer]
-        if findings.count > before or not missing:
-            pass
-        else:
-            findings.problem(item.at, f"`{missing[0]}` is missing; profile_type, name and data are expected.")
-        if not missing:
-            key = (layer["profile_type"].value, layer["name"].value)
-            if key in carried:
-                findings.problem(item.at, f"There are two profiles {shown(key[1])} of this type; one is expected.")
-            carried[key] = layer["data"].value
+        for field in _CARRIED:
+            if field.name not in layer:
+                findings.problem(item.at, f"`{field.name}` is missing; profile_type, name and data are expected.")
+        key = (said(layer, "profile_type"), said(layer, "name"))
+        if None in key or "data" not in layer:
+            continue
+        if key in carried:
+            findings.problem(item.at, f"There are two profiles {shown(key[1])} of this type; one is expected.")
+        carried[key] = layer["data"].value
     return carried
 
 
-def _profile_type(source: Source, findings: Findings) -> Any:
-    from libs.blackjack.profiles.fields import choice
-
-    return choice(get_args(ProfileType), {"counting_strategy": "counting_system"})(source, findings)
-
-
+_profile_type = choice(get_args(ProfileType), {"counting_strategy": "counting_system"})
 _CARRIED = (
     Field("profile_type", "choice", _profile_type, "The type."),
     Field("name", "text", text(100), "The name."),
@@ -87,42 +81,35 @@ def seat(
     findings: Findings,
     *,
     like: Seating | None = None,
-) -> Seating | None:
+) -> Seating:
     """Resolve a casino and players; what is missing is as in `like`, or the default. An object that names no parent
     inherits from its counterpart there."""
-    rules: Resolved | None
-    if casino is None:
-        rules = like.casino if like else resolve("casino", Source(DEFAULT_CASINO, at, named=True), known, findings)
-    else:
+    if casino is not None:
         rules = resolve("casino", casino, known, findings, inherits=like.casino if like else None)
-    seated = like.players if like and players is None else _seat_players(players, at, known, findings, like)
-    return Seating(rules, seated, at) if rules is not None and seated is not None else None
+    elif like is not None:
+        rules = like.casino
+    else:
+        rules = resolve("casino", Source(DEFAULT_CASINO, at, named=True), known, findings)
+    if players is None and like is not None:
+        return Seating(rules, like.players, at)
+    entries = players or Source([DEFAULT_PLAYER], at, named=True)
+    if not isinstance(entries.value, list) or not 1 <= len(entries.value) <= PLAYERS_MAX:
+        findings.problem(entries.at, f"An array of 1 to {PLAYERS_MAX} players is expected, not {shown(entries.value)}.")
+        return Seating(rules, (), at)
+    default = Source(DEFAULTS["player"][DEFAULT_PLAYER], entries.at, named=True)
+    usual = Resolved(layer_of("player", default, findings), DEFAULT_PLAYER, entries.at)
+    seated = []
+    for place, entry in enumerate(entries.items()):
+        below = like.players[place] if like is not None and place < len(like.players) else usual
+        seated.append(resolve("player", entry, known, findings, inherits=below))
+    return Seating(rules, tuple(seated), at)
 
 
-def _seat_players(
-    source: Source | None, at: str, known: Profiles, findings: Findings, like: Seating | None
-) -> tuple[Resolved, ...] | None:
-    source = source or Source([DEFAULT_PLAYER], at, named=True)
-    if not isinstance(source.value, list) or not 1 <= len(source.value) <= PLAYERS_MAX:
-        findings.problem(source.at, f"An array of 1 to {PLAYERS_MAX} players is expected, not {shown(source.value)}.")
-        return None
-    default = Source(DEFAULTS["player"][DEFAULT_PLAYER], source.at, named=True)
-    usual = resolve("player", default, known, findings)
-    usual = Resolved(usual.layer, DEFAULT_PLAYER, source.at) if usual else None
-    resolved = []
-    for place, entry in enumerate(source.items()):
-        below = like.players[place] if like and place < len(like.players) else usual
-        resolved.append(resolve("player", entry, known, findings, inherits=below))
-    sound = tuple(one for one in resolved if one is not None)
-    return sound if len(sound) == len(resolved) else None
-
-
-def template_of(seating: Seating, terms: Terms, known: Profiles, findings: Findings) -> dict[str, Any] | None:
-    """The same as a request that names no other profile."""
-    players = [flattened("player", player, known, findings) for player in seating.players]
-    if None in players:
-        return None
-    template: dict[str, Any] = {"casino": flattened("casino", seating.casino, known, findings), "players": players}
+def template_of(seating: Seating, terms: Terms, known: Profiles) -> dict[str, Any]:
+    """The same, where it has no problems, as a request that names no other profile."""
+    assert seating.casino is not None
+    players = [flattened("player", player, known) for player in seating.players if player is not None]
+    template: dict[str, Any] = {"casino": flattened("casino", seating.casino, known), "players": players}
     if terms.mode == "sessions":
         template |= {"mode": "sessions", "session_rounds": terms.session_rounds}
         template |= {} if terms.win_goal is None else {"win_goal": terms.win_goal.value}
@@ -132,14 +119,17 @@ def template_of(seating: Seating, terms: Terms, known: Profiles, findings: Findi
 def configuration_of(seating: Seating, terms: Terms, known: Profiles, findings: Findings) -> Configuration | None:
     """The table with nothing left open; null where it has problems."""
     before = findings.count
-    casino = casino_from(seating.casino)
-    seated = [player_from(player, casino, known, findings) for player in seating.players]
-    players = tuple(player for player in seated if player is not None)
-    if len(players) == len(seated):
-        _check_hands(players, casino, seating, findings)
-        if terms.mode == "sessions":
-            for player, resolved in zip(players, seating.players, strict=True):
+    casino = casino_from(seating.casino) if seating.casino is not None else None
+    players = []
+    for resolved in seating.players:
+        player = player_from(resolved, casino, known, findings) if resolved is not None else None
+        if player is not None and resolved is not None:
+            players.append(player)
+            if terms.mode == "sessions":
                 _check_session(player, resolved, terms, findings)
+    if casino is None or not players or len(players) < len(seating.players):
+        return None
+    _check_hands(players, casino, seating, findings)
     if findings.count > before:
         return None
     return Configuration(
@@ -151,7 +141,7 @@ def configuration_of(seating: Seating, terms: Terms, known: Profiles, findings: 
     )
 
 
-def _check_hands(players: tuple[Player, ...], casino: Casino, seating: Seating, findings: Findings) -> None:
+def _check_hands(players: Sequence[Player], casino: Casino, seating: Seating, findings: Findings) -> None:
     hands = sum(player.betting_strategy.num_hands for player in players)
     most = PLAYERS_MAX if casino.deck_count == "infinite" else HANDS_MAX.get(casino.deck_count, PLAYERS_MAX)
     if hands > most:
@@ -162,21 +152,21 @@ def _check_hands(players: tuple[Player, ...], casino: Casino, seating: Seating, 
 
 
 def _check_session(player: Player, resolved: Resolved, terms: Terms, findings: Findings) -> None:
-    at = resolved.layer["bankroll"].at if "bankroll" in resolved.layer else resolved.at
+    bankroll = resolved.layer.get("bankroll")
+    at = bankroll.at if isinstance(bankroll, Found) else resolved.at
     least = player.betting_strategy.min_bet * player.betting_strategy.num_hands
-    unit = betting_unit(player.betting_strategy)
+    most = float(betting_unit(player.betting_strategy) * BANKROLL_UNITS_MAX)
     if player.bankroll < least:
         findings.problem(at, f"A bankroll of at least {least:g} is expected, so that the first bet can be made.")
-    if player.bankroll * 100 > unit * BANKROLL_UNITS_MAX:
-        most = unit * BANKROLL_UNITS_MAX // 100
-        findings.problem(at, f"A bankroll of at most {most:,} is expected in sessions with these bets.")
+    if player.bankroll > most:
+        findings.problem(at, f"A bankroll of at most {most:,.2f} is expected in sessions with these bets.")
     if terms.win_goal is not None and terms.win_goal.value <= player.bankroll:
         findings.problem(
             terms.win_goal.at, f"A goal above the bankroll of every player, {player.bankroll:g}, is expected."
         )
 
 
-def _distinct(players: tuple[Player, ...]) -> tuple[Player, ...]:
+def _distinct(players: Sequence[Player]) -> tuple[Player, ...]:
     """Players of one name get a number each, from the second on."""
     taken: set[str] = set()
     distinct = []

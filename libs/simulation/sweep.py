@@ -9,10 +9,10 @@ from typing import Any
 
 from libs.blackjack.configuration import Configuration
 from libs.blackjack.defaults import ProfileType
-from libs.blackjack.profiles.fields import Field, read_layer, spelling, text
+from libs.blackjack.profiles.fields import Field, read_layer, said, spelling, text
 from libs.blackjack.profiles.findings import Findings, Problem, pointer
 from libs.blackjack.profiles.player import STRATEGIES
-from libs.blackjack.profiles.resolve import FIELDS, Profiles, flattened, resolve
+from libs.blackjack.profiles.resolve import FIELDS, Profiles, flattened, player_from, resolve
 from libs.blackjack.profiles.source import Found, Source, shown
 from libs.simulation.orders import Axis, AxisValue
 from libs.simulation.seating import configuration_of, seat
@@ -61,8 +61,8 @@ def _axis(source: Source, template: dict[str, Any], known: Profiles, findings: F
     before = findings.count
     layer = read_layer(source, _AXIS_FIELDS, "An axis", findings)
     if "path" not in layer or "values" not in layer:
-        if findings.count == before:
-            findings.problem(source.at, "An axis with `path` and `values` is expected.")
+        findings.problem(source.at, "An axis with `path` and `values` is expected.")
+    if findings.count > before:
         return None
     path: str = layer["path"].value
     values: Source = layer["values"].value
@@ -80,7 +80,7 @@ def _axis(source: Source, template: dict[str, Any], known: Profiles, findings: F
     read = [_value(value, place, kind, known, findings) for place, value in enumerate(values.items())]
     if findings.count > before:
         return None
-    return Axis(path, layer["label"].value if "label" in layer else path.rsplit("/", 1)[-1], tuple(read))
+    return Axis(path, said(layer, "label") or path.rsplit("/", 1)[-1], tuple(read))
 
 
 def _value(source: Source, place: int, kind: str, known: Profiles, findings: Findings) -> AxisValue:
@@ -91,8 +91,15 @@ def _value(source: Source, place: int, kind: str, known: Profiles, findings: Fin
         label = named if isinstance(named, str) and named else f"value {place + 1}"
     if kind in FIELDS:
         profile_type: ProfileType = kind  # type: ignore[assignment]
-        resolved = resolve(profile_type, source, known, findings)
-        value = resolved and flattened(profile_type, resolved, known, findings)
+        tried = Findings()
+        resolved = resolve(profile_type, source, known, tried)
+        if resolved is not None and profile_type == "player":
+            player_from(resolved, None, known, tried)
+        for problem in tried.problems:
+            findings.problem(problem.pointer, problem.detail)
+        for note in tried.notes:
+            findings.note(note.pointer, note.detail)
+        value = flattened(profile_type, resolved, known) if resolved is not None and not tried.count else None
     return AxisValue(label[:100], value)
 
 
@@ -203,10 +210,8 @@ def _cell(
         template = _put(template, axis.path, value.value)
     request = Source(template)
     layer = read_layer(request, (*TERMS_FIELDS, *_TABLE_FIELDS), "A table", findings)
-    if "casino" not in layer or "players" not in layer:
-        return None
     seating = seat(layer["casino"].value, layer["players"].value, "", Profiles(), findings)
-    return configuration_of(seating, terms_of(layer), Profiles(), findings) if seating is not None else None
+    return configuration_of(seating, terms_of(layer), Profiles(), findings)
 
 
 _TABLE_FIELDS = (Field("casino", "profile", _kept, "The casino."), Field("players", "profile", _kept, "The players."))

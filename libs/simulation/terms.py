@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.blackjack.profiles.fields import Field, Layer, boolean, choice, integer, number
+from libs.blackjack.profiles.fields import UNREAD, Field, Layer, boolean, choice, integer, number, said
 from libs.blackjack.profiles.findings import Findings
 from libs.simulation.orders import Run
 from libs.simulation.seating import Terms
@@ -49,43 +49,44 @@ RUN_FIELDS: tuple[Field, ...] = (
     Field("include_hand_history", "boolean", boolean, "Keep the first rounds card by card."),
 )
 
+_LENGTHS = ("num_rounds", "target_standard_error", "blocks")
+
 
 def terms_of(layer: Layer) -> Terms:
-    goal = layer.get("win_goal")
     return Terms(
-        mode=layer["mode"].value if "mode" in layer else "ev",
-        session_rounds=layer["session_rounds"].value if "session_rounds" in layer else 1000,
-        win_goal=goal if goal is not None and goal.value is not None else None,
+        mode=said(layer, "mode", default="ev"),
+        session_rounds=said(layer, "session_rounds", default=1000),
+        win_goal=layer["win_goal"] if said(layer, "win_goal") is not None else None,
     )
 
 
 def run_of(layer: Layer, at: str, seed: int, findings: Findings) -> Run:
     """How long to go on; `seed` counts where the request names none. Problems are found; what is returned counts without any."""
-    said = {name: layer[name].value for name in layer if name in {field.name for field in RUN_FIELDS}}
-    rounds, target, blocks = (said.get(name) for name in ("num_rounds", "target_standard_error", "blocks"))
+    rounds, target, blocks = (said(layer, name) for name in _LENGTHS)
+    unread = any(layer.get(name) is UNREAD for name in _LENGTHS)
     for name in ("session_rounds", "win_goal"):
-        if name in layer and layer[name].value is not None and terms_of(layer).mode == "ev":
+        if said(layer, name) is not None and terms_of(layer).mode == "ev":
             findings.note(layer[name].at, f"`{name}` counts only where `mode` is `sessions`; it was left out.")
     if blocks is not None and (rounds is not None or target is not None):
         findings.problem(
             layer["blocks"].at,
             "`blocks` is exact: neither `num_rounds` nor `target_standard_error` is expected beside it.",
         )
-    elif blocks is None and rounds is None and target is None:
+    elif blocks is None and rounds is None and target is None and not unread:
         findings.problem(
             at, "How long to play is missing: `num_rounds`, `target_standard_error` or `blocks` is expected."
         )
-    elif target is not None and rounds is None:
+    elif target is not None and rounds is None and not unread:
         rounds = ROUNDS_TO_A_TARGET
         findings.note(
             layer["target_standard_error"].at,
             f"At most {rounds:,} rounds are played towards it, since `num_rounds` is not given.",
         )
-    chosen = said.get("seed")
+    chosen = said(layer, "seed")
     return Run(
         seed=seed if chosen is None else chosen,
         rounds_max=rounds,
         blocks=blocks,
         target_standard_error=target,
-        include_hand_history=said.get("include_hand_history", False),
+        include_hand_history=said(layer, "include_hand_history", default=False),
     )

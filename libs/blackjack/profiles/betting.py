@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from libs.blackjack.configuration import BettingStrategy, RampStep
+from libs.blackjack.money import COUNT_MAX, betting_unit
 from libs.blackjack.profiles.fields import (
     DESCRIPTION,
     NAME,
@@ -19,14 +20,14 @@ from libs.blackjack.profiles.fields import (
     integer,
     number,
     read_layer,
+    said,
     spelling,
     whole,
 )
 from libs.blackjack.profiles.findings import Findings
-from libs.blackjack.profiles.playing import COUNT_MAX
 from libs.blackjack.profiles.source import Found, Source, shown
 
-__all__ = ["BET_MAX", "FIELDS", "betting_of", "betting_unit", "layer_of", "ramp_json"]
+__all__ = ["BET_MAX", "FIELDS", "betting_of", "layer_of", "ramp_json"]
 
 BET_MAX = 1_000_000
 UNITS_MAX = 10_000
@@ -34,6 +35,8 @@ UNITS_MAX = 10_000
 
 _RAMP_NAMES = ("bet_ramp", "ramp", "bets")
 _LOWEST = {"-infinity", "_infinity", "-inf", "_inf", "-∞", "_∞"}
+_Step = tuple[int | None, float, str]
+"""Count, bet, and where the step was written."""
 _COUNT_NAMES = ("from_count", "count_threshold", "threshold", "true_count", "count")
 _UNIT_NAMES = ("bet_multiplier", "multiplier", "units")
 _MONEY_NAMES = ("bet", "amount", "money")
@@ -187,14 +190,14 @@ def layer_of(source: Source, what: str, findings: Findings) -> Layer:
     layer = read_layer(source, FIELDS, what, findings)
     members = source.members() if isinstance(source.value, dict) else ()
     ramp = next((member for key, member in members if spelling(key) in _RAMP_NAMES), None)
-    if ramp is not None and isinstance(ramp.value, list) and "bet_ramp" in layer:
+    if ramp is not None and isinstance(ramp.value, list) and said(layer, "bet_ramp") is not None:
         named = {spelling(key) for step in ramp.value for key in step}
         units, money = bool(named & set(_UNIT_NAMES)), bool(named & set(_MONEY_NAMES))
         if units and money:
             findings.problem(ramp.at, "Bets of one ramp in money and in units are mixed; one of them is expected.")
         elif "bet_unit" not in layer:
             layer["bet_unit"] = Found("money" if money else "units", ramp.at)
-        elif (layer["bet_unit"].value == "money") == units:
+        elif said(layer, "bet_unit") == ("money" if units else "units"):
             findings.problem(
                 layer["bet_unit"].at,
                 f"`bet_unit` contradicts the ramp, whose steps say {'`bet_multiplier`, in units' if units else '`bet`, in money'}.",
@@ -204,73 +207,70 @@ def layer_of(source: Source, what: str, findings: Findings) -> Layer:
 
 def betting_of(layer: Layer, name: str, at: str, findings: Findings) -> BettingStrategy | None:
     """The strategy that a merged layer says, all in money; null where it has problems."""
-    before = findings.count
-    unit, ramp = layer.get("bet_unit"), layer.get("bet_ramp")
-    steps: tuple[tuple[int | None, float, str], ...] = ramp.value if ramp is not None else ()
-    in_money = unit is not None and unit.value == "money"
-    positive = [bet for _, bet, _ in steps if bet > 0]
-    if steps and not positive:
-        findings.problem(ramp.at if ramp else at, "A ramp with at least one bet above 0 is expected.")
+    if UNREAD in (layer.get("min_bet"), layer.get("bet_unit"), layer.get("bet_ramp")):
         return None
-    if "min_bet" in layer:
-        min_bet: float = layer["min_bet"].value
-    elif in_money and positive:
-        min_bet = min(positive)
-        findings.note(
-            ramp.at if ramp else at, f"`min_bet` is not given: the ramp's lowest bet, {min_bet:g}, was taken."
-        )
-    else:
-        min_bet = 1.0
-    if not steps:
-        steps = ((None, min_bet if in_money else 1.0, at),)
+    before = findings.count
+    ramp: tuple[_Step, ...] | None = said(layer, "bet_ramp")
+    where = layer["bet_ramp"].at if ramp is not None else at
+    in_money = said(layer, "bet_unit", "units") == "money"
+    min_bet = _least(layer, ramp, where, in_money=in_money, findings=findings)
+    if ramp is None:
+        ramp = ((None, min_bet if in_money else 1.0, at),)
         findings.note(at, f"There is no `bet_ramp`: {min_bet:g} is bet at every count.")
-    elif unit is None and min_bet != 1:
+    elif "bet_unit" not in layer and min_bet != 1:
         findings.note(
-            ramp.at if ramp else at,
-            f"The ramp's numbers were read as units of `min_bet`, {min_bet:g}; `bet_unit` says otherwise.",
+            where,
+            f"The ramp's numbers were read as units of `min_bet`, {min_bet:g}; `bet_unit` with `money` would mean otherwise.",
         )
-    ramp_steps = []
-    for count, number_of, where in steps:
-        bet = Decimal(str(number_of)) if in_money else Decimal(str(number_of)) * Decimal(str(min_bet))
-        if bet and bet < Decimal(str(min_bet)):
-            findings.problem(where, f"The bet {bet:f} is below `min_bet`, {min_bet:g}; 0 or at least that is expected.")
-        elif bet > BET_MAX:
-            findings.problem(where, f"The bet {bet:f} is above {BET_MAX:,}; less is expected.")
-        elif bet % Decimal("0.01"):
-            findings.problem(
-                where, f"The bet {bet:f} is not a whole number of cents; at most two decimals are expected."
-            )
-        else:
-            ramp_steps.append(RampStep(from_count=count, bet=float(bet)))
+    unit = Decimal(1) if in_money else Decimal(str(min_bet))
+    steps = [_priced(step, unit, Decimal(str(min_bet)), findings) for step in ramp]
+    bets = [step.bet for step in steps if step.bet]
+    if not bets:
+        findings.problem(where, "A ramp with at least one bet above 0 is expected.")
     if findings.count > before:
         return None
-    highest, lowest = max(step.bet for step in ramp_steps), min(step.bet for step in ramp_steps if step.bet)
     strategy = BettingStrategy(
-        name=name,
-        min_bet=min_bet,
-        bet_ramp=tuple(ramp_steps),
-        num_hands=layer["num_hands"].value if "num_hands" in layer else 1,
+        name=name, min_bet=min_bet, bet_ramp=tuple(steps), num_hands=said(layer, "num_hands", default=1)
     )
-    spread = layer.get("bet_spread")
-    if spread is not None and Decimal(str(highest)) > Decimal(str(spread.value)) * Decimal(str(lowest)):
+    highest, lowest, spread = max(bets), min(bets), said(layer, "bet_spread")
+    if spread is not None and Decimal(str(highest)) > Decimal(str(spread)) * Decimal(str(lowest)):
         findings.problem(
-            spread.at,
-            f"The ramp goes from {lowest:g} to {highest:g}, beyond the spread of {spread.value:g}; either of them is to change.",
+            layer["bet_spread"].at,
+            f"The ramp goes from {lowest:g} to {highest:g}, beyond the spread of {spread:g}; a wider spread is expected.",
         )
-    if highest * 100 / betting_unit(strategy) > UNITS_MAX:
+    divisor = betting_unit(strategy)
+    if Decimal(str(highest)) > UNITS_MAX * Decimal(str(float(divisor))):
         findings.problem(
-            ramp.at if ramp else at,
-            f"The highest bet is more than {UNITS_MAX:,} times {betting_unit(strategy) / 100:g}, the greatest amount that all bets are "
-            "multiples of; rounder or closer bets are expected.",
+            where,
+            f"The highest bet is more than {UNITS_MAX:,} times {float(divisor):g}, the greatest amount that all bets "
+            "are multiples of; rounder or closer bets are expected.",
         )
     return strategy if findings.count == before else None
 
 
-def betting_unit(strategy: BettingStrategy) -> int:
-    """The greatest amount, in cents, that every bet and `min_bet` are whole multiples of."""
-    return math.gcd(*(round(bet * 100) for bet in (strategy.min_bet, *(step.bet for step in strategy.bet_ramp))))
+def _least(layer: Layer, ramp: tuple[_Step, ...] | None, where: str, *, in_money: bool, findings: Findings) -> float:
+    """The minimum; where nothing says it, the lowest bet of a ramp in money, or 1."""
+    positive = [bet for _, bet, _ in ramp or () if bet > 0]
+    if "min_bet" in layer or not in_money or not positive:
+        least: float = said(layer, "min_bet", default=1.0)
+        return least
+    lowest = min(positive)
+    findings.note(where, f"`min_bet` is not given: the ramp's lowest bet, {lowest:g}, was taken.")
+    return lowest
 
 
-def ramp_json(steps: tuple[tuple[int | None, float, str], ...]) -> dict[str, float]:
+def _priced(step: _Step, unit: Decimal, min_bet: Decimal, findings: Findings) -> RampStep:
+    count, number_of_units, where = step
+    bet = Decimal(str(number_of_units)) * unit
+    if bet and bet < min_bet:
+        findings.problem(where, f"The bet {bet:f} is below `min_bet`, {min_bet:f}; 0 or at least that is expected.")
+    elif bet > BET_MAX:
+        findings.problem(where, f"The bet {bet:f} is above {BET_MAX:,}; less is expected.")
+    elif bet % Decimal("0.01"):
+        findings.problem(where, f"The bet {bet:f} is no whole number of cents; at most two decimals are expected.")
+    return RampStep(from_count=count, bet=float(bet))
+
+
+def ramp_json(steps: tuple[_Step, ...]) -> dict[str, float]:
     """A ramp as an object of count and bet, which says nothing of their unit."""
     return {_named(count): bet for count, bet, _ in steps}

@@ -235,7 +235,9 @@ FIELDS: tuple[Field, ...] = (
 )
 
 
-def casino_of(layer: Layer, name: str) -> Casino:
-    """The rules that a merged layer says; what it leaves open is as in `FIELDS`. Every mistake was found when it was read."""
+def casino_of(layer: Layer, name: str) -> Casino | None:
+    """The rules that a merged layer says, what it leaves open as in `FIELDS`; null where one could not be read."""
+    if UNREAD in layer.values():
+        return None
     said = {field: plain(found) for field, found in layer.items() if field not in {"name", "description", "parent"}}
     return msgspec.structs.replace(Casino(**said), name=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from libs.blackjack.configuration import RANKS, Casino, CountingSystem
+from libs.blackjack.configuration import RANKS, Casino, CountingSystem, Rank
 from libs.blackjack.profiles.fields import (
     DESCRIPTION,
     NAME,
@@ -17,10 +17,11 @@ from libs.blackjack.profiles.fields import (
     number,
     plain,
     read_layer,
+    said,
 )
 from libs.blackjack.profiles.findings import Findings
 from libs.blackjack.profiles.playing import rank_of
-from libs.blackjack.profiles.source import Source, shown
+from libs.blackjack.profiles.source import Found, Source, shown
 
 __all__ = ["FIELDS", "counting_of", "layer_of"]
 
@@ -126,31 +127,27 @@ def layer_of(source: Source, what: str, findings: Findings) -> Layer:
 
 def counting_of(layer: Layer, name: str, at: str, casino: Casino | None, findings: Findings) -> CountingSystem | None:
     """The system that a merged layer says; null where it has problems."""
-    before = findings.count
     values = layer.get("count_values")
     if values is None:
         findings.problem(at, 'A counting system with `count_values` for "2" to "10" and "A" is expected.')
+    if not isinstance(values, Members):
         return None
-    missing = [rank for rank in RANKS if rank not in values]
-    for rank in missing:
-        findings.problem(values.at, f"`count_values` says nothing of {rank}; 0 is expected where it does not count.")
-    if findings.count > before or any(values[rank] is UNREAD for rank in RANKS):
+    for rank in RANKS:
+        if rank not in values:
+            findings.problem(
+                values.at, f"`count_values` says nothing of {rank}; 0 is expected where it does not count."
+            )
+    ranks: dict[Rank, float] = {rank: values[rank].value for rank in RANKS if isinstance(values.get(rank), Found)}
+    if len(ranks) < len(RANKS) or UNREAD in layer.values():
         return None
-    said = {
-        key: plain(found)
-        for key, found in layer.items()
-        if key not in {"name", "description", "parent", "count_values"}
-    }
-    per_deck = said.pop("initial_running_count_per_deck", 0.0)
-    start = said.pop("initial_running_count", 0.0)
+    more = {field: plain(found) for field, found in layer.items() if field not in _APART}
     decks = (casino or Casino()).deck_count
-    if decks == "infinite":
-        start = 0.0
-    else:
-        start += per_deck * decks
+    start = said(layer, "initial_running_count", default=0.0)
+    start += said(layer, "initial_running_count_per_deck", default=0.0) * (0 if decks == "infinite" else decks)
+    # With an endless shoe nothing is counted, so that there is nothing to start from either.
     return CountingSystem(
-        name=name,
-        count_values={rank: values[rank].value for rank in RANKS},
-        initial_running_count=start,
-        **said,
+        name=name, count_values=ranks, initial_running_count=0.0 if decks == "infinite" else start, **more
     )
+
+
+_APART = {"name", "description", "parent", "count_values", "initial_running_count", "initial_running_count_per_deck"}

@@ -27,6 +27,7 @@ __all__ = [
     "plain",
     "profile_or_name",
     "read_layer",
+    "said",
     "spelling",
     "text",
     "whole",
@@ -45,7 +46,7 @@ class Members(dict[str, Any]):
 
 
 UNREAD = object()
-"""What a reader returns where it found a problem instead of a value."""
+"""What stands for a value that was written and could not be read; its problem is found already."""
 
 Reader = Callable[[Source, Findings], Any]
 """Reads one value: a `Found`, `Members`, or `UNREAD`."""
@@ -92,6 +93,7 @@ def read_layer(source: Source, fields: Sequence[Field], what: str, findings: Fin
             continue
         found = field.read(member, findings)
         if found is UNREAD:
+            layer.setdefault(field.name, UNREAD)
             continue
         if spelling(key) in contrary:
             found = Found(not found.value, found.at)
@@ -102,7 +104,7 @@ def read_layer(source: Source, fields: Sequence[Field], what: str, findings: Fin
             findings.note(member.at, f"`{key}` was read as `{field.name}`.")
         if field.name not in layer:
             layer[field.name], written[field.name] = found, key
-        elif plain(layer[field.name]) != plain(found):
+        elif layer[field.name] is not UNREAD and plain(layer[field.name]) != plain(found):
             findings.problem(
                 member.at, f"`{key}` contradicts `{written[field.name]}`; one of them is expected, or both the same."
             )
@@ -117,6 +119,12 @@ def merge(below: Layer, above: Layer) -> Layer:
         both = isinstance(old, Members) and isinstance(value, Members)
         merged[name] = Members(merge(old or {}, value), value.at) if both else value
     return merged
+
+
+def said(layer: Layer, name: str, default: Any = None) -> Any:
+    """The value of a field; `default` where the layer says none, or none that could be read."""
+    found = layer.get(name)
+    return found.value if isinstance(found, Found) else default
 
 
 def plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from libs.blackjack.basic_strategy import Tables, basic_tables, doubling_possible
 from libs.blackjack.configuration import RANKS, Action, Casino, IndexPlay, PlayingStrategy, Rank, Row, TableName
 from libs.blackjack.index_plays import INDEX_SETS, INSURANCE_INDEX, index_plays
+from libs.blackjack.money import COUNT_MAX
 from libs.blackjack.profiles.fields import (
     DESCRIPTION,
     NAME,
@@ -22,14 +23,13 @@ from libs.blackjack.profiles.fields import (
     merge,
     plain,
     read_layer,
+    said,
 )
 from libs.blackjack.profiles.findings import Findings, pointer
 from libs.blackjack.profiles.source import Found, Source, shown
 
-__all__ = ["COUNT_MAX", "FIELDS", "layer_of", "playing_of", "rank_of"]
+__all__ = ["FIELDS", "layer_of", "playing_of", "rank_of"]
 
-COUNT_MAX = 12
-"""Counts beyond this, to either side, are played and bet like it."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
 TABLES: dict[TableName, tuple[str, ...]] = {
     "hard": tuple(str(total) for total in range(8, 22)),
@@ -169,7 +169,8 @@ def _span(table: TableName) -> str:
 
 def _strategy(source: Source, findings: Findings) -> Any:
     """The tables as one member `strategy`, as many files have them."""
-    return read_layer(source, _TABLE_FIELDS, "A strategy", findings)
+    layer = read_layer(source, _TABLE_FIELDS, "A strategy with the tables hard, soft and pairs", findings)
+    return layer if isinstance(source.value, dict) else dict.fromkeys(TABLES, UNREAD)
 
 
 _PLAY_FIELDS = (
@@ -306,14 +307,14 @@ def playing_of(layer: Layer, name: str, at: str, casino: Casino | None, findings
         own = layer.get(table)
         if own is None and not tables[table]:
             findings.problem(at, f"The table `{table}` is missing; its rows {_span(table)} are expected.")
-        elif own is not None:
+        elif own is not None and own is not UNREAD:
             for row in names:
                 _fill(tables[table], table, row, own, casino, findings)
     plays: tuple[IndexPlay, ...] = ()
     insurance: int | None = None
-    if "index_set" in layer and layer["index_set"].value != "none":
+    if said(layer, "index_set", "none") != "none":
         plays, insurance = index_plays(rules, tables), INSURANCE_INDEX
-    for found in layer["index_plays"].value if "index_plays" in layer else ():
+    for found in said(layer, "index_plays", ()):
         play = found.value
         if casino is not None:
             _playable(Found(play.action, found.at), play.table, play.row, play.dealer, casino, findings)
@@ -324,7 +325,7 @@ def playing_of(layer: Layer, name: str, at: str, casino: Casino | None, findings
         soft=tables["soft"],
         pairs=tables["pairs"],
         index_plays=plays,
-        insurance_index=layer["insurance_index"].value if "insurance_index" in layer else insurance,
+        insurance_index=said(layer, "insurance_index") if "insurance_index" in layer else insurance,
     )
 
 

@@ -11,7 +11,7 @@ import msgspec
 from libs.blackjack.configuration import Casino, Player
 from libs.blackjack.defaults import DEFAULTS, ProfileType
 from libs.blackjack.profiles import betting, casino, counting, player, playing
-from libs.blackjack.profiles.fields import Field, Layer, Members, merge, read_layer
+from libs.blackjack.profiles.fields import Field, Layer, Members, merge, read_layer, said
 from libs.blackjack.profiles.findings import Findings
 from libs.blackjack.profiles.source import Found, Source, nearest, shown, sound_json
 
@@ -128,21 +128,20 @@ def resolve(
     inherits: Resolved | None = None,
     chain: _Chain = (),
 ) -> Resolved | None:
-    """The whole profile that a name or an object stands for; null where it has problems. An object without a parent
-    inherits from `inherits`."""
+    """The whole profile that a name or an object stands for, as far as it could be read; null where nothing is known of it.
+    An object without a parent inherits from `inherits`."""
     if isinstance(source.value, str):
         return _named(kind, source, known, findings, chain)
-    before = findings.count
     layer = layer_of(kind, source, findings)
-    if findings.count > before or not isinstance(source.value, dict):
+    if not isinstance(source.value, dict):
         return None
     parent = inherits
     if "parent" in layer:
-        parent = resolve(kind, layer["parent"].value, known, findings, chain=chain)
+        parent = resolve(kind, layer["parent"].value, known, findings, chain=chain) if said(layer, "parent") else None
         if parent is None:
             return None
     own = {name: found for name, found in layer.items() if name != "parent"}
-    name: str | None = own["name"].value if "name" in own and own["name"].value else None
+    name: str | None = said(own, "name") or None
     if parent is None:
         return Resolved(own, name or UNNAMED, source.at)
     changed = own.keys() - {"name", "description"}
@@ -179,33 +178,29 @@ def _named(kind: ProfileType, source: Source, known: Profiles, findings: Finding
 # Whole profiles --------------------------------------------------------------------------------------------------------
 
 
-def casino_from(resolved: Resolved) -> Casino:
+def casino_from(resolved: Resolved) -> Casino | None:
+    """The rules of a table; null where some could not be read."""
     return casino.casino_of(resolved.layer, resolved.name)
 
 
-def player_from(
-    resolved: Resolved, rules: Casino | None, known: Profiles, findings: Findings, *, chain: _Chain = ()
-) -> Player | None:
-    """A player with everything said: what the layer leaves open is as in the default player."""
-    before = findings.count
+def player_from(resolved: Resolved, rules: Casino | None, known: Profiles, findings: Findings) -> Player | None:
+    """A player with everything said, what the layer leaves open as in the default player; null where something is missing."""
     layer = resolved.layer
     parts: dict[str, Resolved | None] = {}
     for field, kind in player.STRATEGIES.items():
-        source = (
-            layer[field].value
-            if field in layer
-            else Source(DEFAULTS["player"]["default"][field], resolved.at, named=True)
-        )
-        parts[field] = resolve(kind, source, known, findings)
+        default = Source(DEFAULTS["player"]["default"][field], resolved.at, named=True)
+        source = said(layer, field) if field in layer else default
+        parts[field] = resolve(kind, source, known, findings) if source is not None else None
     plays, bets, counts = (parts[field] for field in player.STRATEGIES)
-    playing_strategy = plays and playing.playing_of(plays.layer, plays.name, plays.at, rules, findings)
-    betting_strategy = bets and betting.betting_of(bets.layer, bets.name, bets.at, findings)
-    counting_strategy = counts and counting.counting_of(counts.layer, counts.name, counts.at, rules, findings)
-    if findings.count > before or not (playing_strategy and betting_strategy and counting_strategy):
+    before = findings.count
+    playing_strategy = playing.playing_of(plays.layer, plays.name, plays.at, rules, findings) if plays else None
+    betting_strategy = betting.betting_of(bets.layer, bets.name, bets.at, findings) if bets else None
+    counting_strategy = counting.counting_of(counts.layer, counts.name, counts.at, rules, findings) if counts else None
+    if findings.count > before or playing_strategy is None or betting_strategy is None or counting_strategy is None:
         return None
     return Player(
         name=resolved.name,
-        bankroll=layer["bankroll"].value if "bankroll" in layer else 1000.0,
+        bankroll=said(layer, "bankroll", default=1000.0),
         playing_strategy=playing_strategy,
         betting_strategy=betting_strategy,
         counting_strategy=counting_strategy,
@@ -242,8 +237,8 @@ def _reread(kind: ProfileType, source: Source) -> dict[str, Any]:
     return canonical(kind, layer_of(kind, source, Findings()))
 
 
-def flattened(kind: ProfileType, resolved: Resolved, known: Profiles, findings: Findings) -> dict[str, Any] | None:
-    """A profile as JSON that names no other; null where a player's parts have problems."""
+def flattened(kind: ProfileType, resolved: Resolved, known: Profiles) -> dict[str, Any]:
+    """A profile without problems as JSON that names no other."""
     if kind != "player":
         return canonical(kind, resolved.layer) | {"name": resolved.name}
     written: dict[str, Any] = {"name": resolved.name}
@@ -251,9 +246,7 @@ def flattened(kind: ProfileType, resolved: Resolved, known: Profiles, findings: 
         written["bankroll"] = resolved.layer["bankroll"].value
     for field, part in player.STRATEGIES.items():
         if field in resolved.layer:
-            whole = resolve(part, resolved.layer[field].value, known, findings)
-            flat = whole and flattened(part, whole, known, findings)
-            if flat is None:
-                return None
-            written[field] = flat
+            whole = resolve(part, resolved.layer[field].value, known, Findings())
+            assert whole is not None
+            written[field] = flattened(part, whole, known)
     return written
