@@ -24,6 +24,9 @@ from libs.jobs.testing import Life
 from libs.process.clock import SystemClock
 from libs.process.health import Health
 from libs.process.settings import Secret
+from libs.profiles.events import EVENTS as PROFILE_TYPES
+from libs.profiles.events import ProfileEvent
+from libs.profiles.testing import ProfileLife
 from services.projector.leading import Leader
 from services.projector.log import LogClient
 from services.projector.model import JOB_EVENTS, JOBS, TABLES
@@ -54,7 +57,15 @@ class World:
         position = START if after == 0 else await store.head(life.stream)
         await store.append(life.stream, life.news()[after:], after=position)
 
-    async def publish(self, life: Life, type_name: str, version: int, payload: bytes, **headers: str) -> int:
+    async def append_profile(self, life: ProfileLife, *, after: int = 0) -> None:
+        """The same of a profile's life."""
+        store: JetStreamStore[ProfileEvent] = JetStreamStore(self.admin, PROFILE_TYPES)
+        position = START if after == 0 else await store.head(life.stream)
+        await store.append(life.stream, life.news()[after:], after=position)
+
+    async def publish(
+        self, life: Life | ProfileLife, type_name: str, version: int, payload: bytes, **headers: str
+    ) -> int:
         """Put any message into the log, as a newer release or a fool might."""
         base = {
             "Nats-Msg-Id": str(uuid4()),
