@@ -75,7 +75,7 @@ def _cell(value: Cell) -> str | int | float:
         case bool():
             return "true" if value else "false"
         case str():
-            text = value.encode("utf-8", "replace").decode().replace("\0", "")
+            text = value.replace("\0", "")
             return f"'{text}" if text.strip(" ")[:1] in _FORMULA and text.strip(" ") else text
         case _:
             return value

@@ -332,5 +332,5 @@ class _Sheet:
         text = text.replace("xlink:href", "href")
         for colour, variable in _VARIABLES.items():
             text = text.replace(colour, f"var({variable})")
-        text = re.sub(r"(\d+\.\d{2})\d+", r"\1", text)
+        text = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d+\.\d{2})\d+", r"\1", tag[0]), text)
         return re.sub(r">\s+<", "><", text).strip()

@@ -35,12 +35,11 @@ def to_html(result: Mapping[str, Any] | SimulationResult | ComparisonResult | Sw
     """The report of a result as it was stored, of any of the three kinds. Takes about a second of one core."""
     match read(result):
         case SimulationResult() as simulation:
-            text = _simulation(simulation)
+            return _simulation(simulation)
         case ComparisonResult() as comparison:
-            text = _comparison(comparison)
+            return _comparison(comparison)
         case SweepResult() as sweep:
-            text = _sweep(sweep)
-    return text.encode("utf-8", "replace").decode()
+            return _sweep(sweep)
 
 
 def _simulation(result: SimulationResult) -> str:

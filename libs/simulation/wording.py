@@ -31,8 +31,9 @@ def integer(value: float | None) -> str:
 
 
 def amount(value: float | None) -> str:
-    """Money: cents below 10,000, none above."""
-    return plain(value, 2 if value is None or abs(value) < 10_000 else 0)
+    """Money: with cents, but for large amounts and whole thousands."""
+    cents = value is None or (abs(value) < 10_000 and value % 1000 != 0) or value == 0
+    return plain(value, 2 if cents else 0)
 
 
 def percent(value: float | None, digits: int = 3, *, plus: bool = True, significant: int | None = None) -> str:
