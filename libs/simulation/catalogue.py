@@ -18,6 +18,7 @@ from libs.blackjack.profiles.resolve import (
     Resolved,
     canonical,
     casino_from,
+    chain_of,
     layer_of,
     player_from,
     resolve,
@@ -34,8 +35,9 @@ class CheckedProfile(msgspec.Struct, frozen=True):
     notes: tuple[Note, ...]
 
 
-def check_profile(profile_type: ProfileType, data: Any, known: Profiles) -> CheckedProfile:
-    """Check a profile with everything it inherits. Raises `InvalidRequest` with every problem; places are inside `data`."""
+def check_profile(profile_type: ProfileType, data: Any, known: Profiles, name: str | None = None) -> CheckedProfile:
+    """Check a profile with everything it inherits, to be kept under `name`. Raises `InvalidRequest` with every problem; places
+    are inside `data`."""
     findings = Findings()
     if profile_type not in PROFILE_TYPES:
         findings.problem("", f"A profile type is expected, one of {', '.join(PROFILE_TYPES)}.")
@@ -43,7 +45,8 @@ def check_profile(profile_type: ProfileType, data: Any, known: Profiles) -> Chec
         findings.problem("", "A profile as an object is expected.")
     elif sound_json(data, "", findings):
         source = Source(data)
-        resolved = resolve(profile_type, source, known, findings)
+        chain = chain_of(profile_type, name) if name is not None else ()
+        resolved = resolve(profile_type, source, known, findings, chain=chain)
         if resolved is not None:
             _whole(profile_type, resolved, None, known, findings)
     findings.raise_problems()

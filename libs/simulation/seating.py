@@ -12,7 +12,7 @@ from libs.blackjack.configuration import Casino, Configuration, Player
 from libs.blackjack.defaults import DEFAULTS, ProfileType
 from libs.blackjack.money import betting_unit
 from libs.blackjack.profiles.fields import Field, choice, read_layer, said, text
-from libs.blackjack.profiles.findings import Findings, pointer
+from libs.blackjack.profiles.findings import Findings
 from libs.blackjack.profiles.resolve import Profiles, Resolved, casino_from, flattened, layer_of, player_from, resolve
 from libs.blackjack.profiles.source import Found, Source, shown
 
@@ -43,6 +43,7 @@ class Seating:
     casino: Resolved | None
     players: tuple[Resolved | None, ...]
     at: str
+    """Where what there is of it stands."""
 
 
 def carried_profiles(source: Source, findings: Findings) -> dict[tuple[ProfileType, str], Source]:
@@ -91,18 +92,18 @@ def seat(
     else:
         rules = resolve("casino", Source(DEFAULT_CASINO, at, named=True), known, findings)
     if players is None and like is not None:
-        return Seating(rules, like.players, at)
+        return Seating(rules, like.players, casino.at if casino is not None else at)
     entries = players or Source([DEFAULT_PLAYER], at, named=True)
     if not isinstance(entries.value, list) or not 1 <= len(entries.value) <= PLAYERS_MAX:
         findings.problem(entries.at, f"An array of 1 to {PLAYERS_MAX} players is expected, not {shown(entries.value)}.")
-        return Seating(rules, (), at)
+        return Seating(rules, (), entries.at)
     default = Source(DEFAULTS["player"][DEFAULT_PLAYER], entries.at, named=True)
     usual = Resolved(layer_of("player", default, findings), DEFAULT_PLAYER, entries.at)
     seated = []
     for place, entry in enumerate(entries.items()):
         below = like.players[place] if like is not None and place < len(like.players) else usual
         seated.append(resolve("player", entry, known, findings, inherits=below))
-    return Seating(rules, tuple(seated), at)
+    return Seating(rules, tuple(seated), entries.at)
 
 
 def template_of(seating: Seating, terms: Terms, known: Profiles) -> dict[str, Any]:
@@ -146,9 +147,7 @@ def _check_hands(players: Sequence[Player], casino: Casino, seating: Seating, fi
     most = PLAYERS_MAX if casino.deck_count == "infinite" else HANDS_MAX.get(casino.deck_count, PLAYERS_MAX)
     if hands > most:
         decks = "" if most == PLAYERS_MAX else f" with {casino.deck_count} deck{'s' if casino.deck_count == 2 else ''}"
-        findings.problem(
-            pointer(seating.at, "players"), f"At most {most} hands in all are expected at a table{decks}, not {hands}."
-        )
+        findings.problem(seating.at, f"At most {most} hands in all are expected at a table{decks}, not {hands}.")
 
 
 def _check_session(player: Player, resolved: Resolved, terms: Terms, findings: Findings) -> None:

@@ -195,7 +195,7 @@ def number(
         if fits and not (above and value == minimum):
             exact = Decimal(str(value))
             if step is None or exact % Decimal(step) == 0:
-                return Found(float(value), source.at)
+                return Found(float(value) + 0.0, source.at)  # -0.0 is 0
         span = f"{'above' if above else 'from'} {minimum:,g} {'up ' if above else ''}to {maximum:,.15g}"
         multiple = f", a multiple of {step}," if step is not None else ""
         or_null = " or null" if null else ""
@@ -222,10 +222,10 @@ def choice(choices: Sequence[str], others: dict[str, str] | None = None) -> Read
     return read
 
 
-def text(length: int) -> Reader:
+def text(length: int, *, lines: bool = False) -> Reader:
     def read(source: Source, findings: Findings) -> Any:
         value = source.value
-        if not isinstance(value, str) or len(value) > length or any(_unprintable(value)):
+        if not isinstance(value, str) or len(value) > length or any(_unprintable(value, lines=lines)):
             findings.problem(source.at, f"Text of at most {length} printable characters is expected.")
             return UNREAD
         return Found(value, source.at)
@@ -233,8 +233,8 @@ def text(length: int) -> Reader:
     return read
 
 
-def _unprintable(value: str) -> Iterator[bool]:
-    return (not character.isprintable() and character not in "\n\t" for character in value)
+def _unprintable(value: str, *, lines: bool) -> Iterator[bool]:
+    return (not character.isprintable() and not (lines and character in "\n\t") for character in value)
 
 
 def profile_or_name(source: Source, findings: Findings) -> Any:
@@ -246,7 +246,9 @@ def profile_or_name(source: Source, findings: Findings) -> Any:
 
 
 NAME = Field("name", "text", text(NAME_MAX), "What it is called in results.")
-DESCRIPTION = Field("description", "text", text(1000), "For people; it changes nothing.", synonyms=("comment",))
+DESCRIPTION = Field(
+    "description", "text", text(1000, lines=True), "For people; it changes nothing.", synonyms=("comment",)
+)
 """Every profile may have one."""
 PARENT = Field(
     "parent", "profile", profile_or_name, "The profile that everything is inherited from that is not said here."

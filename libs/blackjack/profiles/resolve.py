@@ -23,6 +23,7 @@ __all__ = [
     "UserProfile",
     "canonical",
     "casino_from",
+    "chain_of",
     "flattened",
     "layer_of",
     "player_from",
@@ -95,6 +96,11 @@ class Profiles:
         ]
 
 
+def chain_of(kind: ProfileType, name: str) -> _Chain:
+    """As if a profile of the user's own, of this name, were being resolved."""
+    return ((1, kind, _key(name)),)
+
+
 def _key(name: str) -> str:
     return name.strip().lower()
 
@@ -109,6 +115,7 @@ class Resolved:
 
 
 _Chain = tuple[tuple[int, ProfileType, str], ...]
+"""The named profiles that are being resolved: level, type and name."""
 
 
 def layer_of(kind: ProfileType, source: Source, findings: Findings) -> Layer:
@@ -147,7 +154,10 @@ def resolve(
     changed = own.keys() - {"name", "description"}
     if name is None:
         name = parent.name if not changed or kind == "player" else f"{parent.name} (changed)"
-    return Resolved(merge(parent.layer, own), name[:100], source.at)
+    below = parent.layer
+    if "bet_ramp" in own:  # the spread of another ramp says nothing of this one
+        below = {field: found for field, found in below.items() if field != "bet_spread"}
+    return Resolved(merge(below, own), name[:100], source.at)
 
 
 def _named(kind: ProfileType, source: Source, known: Profiles, findings: Findings, chain: _Chain) -> Resolved | None:
