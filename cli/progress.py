@@ -105,7 +105,7 @@ def described(frame: Json, *, age: float = 0.0, estimated: str | None = "EV") ->
     parts = [f"{amount} ({_percent(done, total)})" if total else amount]
     if isinstance(speed := data.get("rounds_per_second"), int | float) and speed > 0:
         parts.append(rate(speed))
-    if isinstance(left := data.get("seconds_left"), int | float):
+    if isinstance(left := data.get("seconds_left"), int | float) and (total is None or done < total):
         parts.append(f"{duration(max(0.0, left - age))} left")
     found = _estimates(frame, estimated or "")
     if message and not found:

@@ -24,7 +24,7 @@ class Ending(NamedTuple):
 
 async def follow(client: Client, job_id: str, console: Console, *, kind: str = "simulation") -> Ending:
     """Show how far the job is until it has ended; reconnects on the way."""
-    view = ProgressView(console, estimated="B - A" if kind == "comparison" else "EV")
+    view = ProgressView(console, estimated="difference of EV" if kind == "comparison" else "EV")
     view.wait("waiting for a runner")
     live, ending = False, None
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -101,10 +100,37 @@ def show_outcomes(console: Console, result: Json) -> None:
 
 
 def show_hands(console: Console, result: Json) -> None:
-    """The rounds that were kept, one line each."""
+    """The rounds that were kept, one line each: cards, decisions, outcome, and what was won."""
     for player in _players(result):
-        for record in player.get("hand_history") or []:
-            console.print(Text(json.dumps(record, ensure_ascii=False)), soft_wrap=True)
+        records = player.get("hand_history") or []
+        if not records:
+            console.print(Text(f"{player.get('name')}: no hands were kept; order with --history"))
+            continue
+        table = _table(f"{player.get('name')}: the first rounds")
+        for heading, side in (
+            ("round", "right"),
+            ("count", "right"),
+            ("dealer", "left"),
+            ("hands", "left"),
+            ("net", "right"),
+        ):
+            table.add_column(heading, justify=side)  # type: ignore[arg-type]
+        for record in records:
+            table.add_row(
+                f"{record.get('block')}.{record.get('round')}",
+                count(record.get("count")),
+                f"{' '.join(record.get('dealer') or [])} ({record.get('dealer_end')})",
+                "\n".join(_hand(hand) for hand in record.get("hands") or []),
+                money(record.get("net")),
+            )
+        console.print(table)
+
+
+def _hand(hand: Json) -> str:
+    decided = f" [{' '.join(hand['decisions'])}]" if hand.get("decisions") else ""
+    insured = " insured," if hand.get("insurance") else ""
+    outcome = str(hand.get("outcome")).replace("_", " ")
+    return f"{' '.join(hand.get('cards') or [])}{decided},{insured} bet {money(hand.get('bet'))}: {outcome}"
 
 
 def show_priced(console: Console, priced: Json) -> None:

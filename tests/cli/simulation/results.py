@@ -44,6 +44,13 @@ CONFIGURATION = Configuration(
     ),
 )
 DEALER = DealerOutcomes(seventeen=1, eighteen=1, nineteen=1, twenty=1, twenty_one=1, bust=1, blackjack=1, not_played=1)
+HAND = {
+    "block": 1, "round": 13, "dealer": ["10", "5"], "dealer_end": "not played", "count": 2, "net": -1.5,
+    "hands": [
+        {"cards": ["8", "7", "9"], "decisions": ["P", "H"], "bet": 1.0, "insurance": 0.5, "outcome": "bust"},
+        {"cards": ["8", "10"], "decisions": ["S"], "bet": 1.0, "insurance": 0.0, "outcome": "push"},
+    ],
+}  # fmt: skip
 RUN: dict[str, Any] = {
     "engine_version": "1",
     "configuration_hash": "cafe" * 16,
@@ -81,7 +88,7 @@ def player(name: str = "default", ev: float = -0.0042) -> PlayerResult:
         betting_unit=1.0, hands_per_round=1,
         strategies={"playing_strategy": "basic", "betting_strategy": "flat", "counting_strategy": "hi_lo"},
         outcomes={"hands": 1_027_000, "wins": 433_000}, by_count=(count,), histogram=(), sessions=None,
-        hand_history=({"dealer": ["A", "10"]},),
+        hand_history=(HAND,),
     )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def test_a_finished_one_is_shown(gateway: FakeGateway, run: Run) -> None:
     result = run("simulate", "show", JOB, "--hands")
     assert result.exit_code == 0
     assert "-0.4200 %" in result.stdout
-    assert '{"dealer": ["A", "10"]}' in result.stdout
+    assert "8 7 9 [P H], insured, bet 1: bust" in result.stdout
 
 
 def test_an_unfinished_one_says_how_to_watch_it(gateway: FakeGateway, run: Run) -> None:
