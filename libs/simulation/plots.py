@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from libs.simulation.documents import Convergence, CountResult, FanPoint, HistogramBin
-from libs.simulation.wording import MINUS, percent, short
+from libs.simulation.wording import MINUS, percent, power, short
 
 __all__ = ["bankroll_fan", "convergence", "ev_by_count", "histogram", "line_of_cells"]
 
@@ -119,7 +119,7 @@ def histogram(bins: Sequence[HistogramBin], *, wide: bool = False) -> str:
         floor = max(1e-9, lowest / 3)
         axes.bar(places, [max(share - floor, floor) for _, share in bars], bottom=floor, width=0.82, color=colours)
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 3, plus=False, significant=1)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
         axes.yaxis.set_minor_locator(NullLocator())
         if len(bars) <= 15:
             for place, (_, share) in zip(places, bars, strict=True):

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["DASH", "MINUS", "NARROW_SPACE", "amount", "integer", "percent", "plain", "short", "signed", "whole_rounds"]
+__all__ = [
+    "DASH",
+    "MINUS",
+    "NARROW_SPACE",
+    "amount",
+    "integer",
+    "percent",
+    "plain",
+    "power",
+    "short",
+    "signed",
+    "whole_rounds",
+]
 
 MINUS, NARROW_SPACE, DASH = "\u2212", "\u202f", "\u2013"
+_RAISED = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
 _STEPS = ((1e12, "tn"), (1e9, "bn"), (1e6, "M"), (1e3, "k"))
 
 
@@ -48,11 +61,18 @@ def percent(value: float | None, digits: int = 3, *, plus: bool = True, signific
 
 
 def short(value: float) -> str:
-    """`1.5 M`, for axes."""
-    for step, name in _STEPS:
-        if abs(value) >= step:
-            return f"{value / step:.4g}{NARROW_SPACE}{name}".replace("-", MINUS)
-    return f"{value:.4g}".replace("-", MINUS)
+    """`1.5 M` from a hundred thousand on, digits below; for axes."""
+    if abs(value) >= 1e5:
+        step, name = next((step, name) for step, name in _STEPS if abs(value) >= step)
+        return f"{value / step:.4g}{NARROW_SPACE}{name}".replace("-", MINUS)
+    return plain(value, 0 if value == round(value) else 2)
+
+
+def power(share: float) -> str:
+    """A share that is a power of ten, in percent: `0.1 %`, `10⁻⁵ %`; for axes."""
+    exponent = round(math.log10(share)) + 2
+    number = f"{10.0**exponent:g}" if -2 <= exponent <= 2 else f"10{str(exponent).translate(_RAISED)}"
+    return f"{number}{NARROW_SPACE}%"
 
 
 def whole_rounds(value: float | None) -> str:
