@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cli import reference
-from docs.generating import contracts, http, operations
+from docs.generating import contracts, http, operations, simulation
 
 __all__ = ["REFERENCE", "outdated", "pages"]
 
@@ -27,6 +27,7 @@ def pages() -> dict[str, str]:
         "command-line.md": operations.command_line_page(),
         "fault-points.md": operations.fault_points_page(),
         "read-models.md": operations.read_models_page(),
+        "simulation.md": simulation.simulation_page(),
         "schemas/events-and-commands.schema.json": contracts.json_schema(),
         "schemas/nats.asyncapi.json": contracts.nats_asyncapi(),
         "schemas/socket.asyncapi.json": contracts.socket_asyncapi(),

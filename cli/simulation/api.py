@@ -11,7 +11,7 @@ import httpx2
 from cli.calling import END_STATES
 from cli.client import Client, Refused
 
-__all__ = ["Profiles", "Simulations"]
+__all__ = ["ASK_AGAIN_SECONDS", "Profiles", "Simulations"]
 
 Json = dict[str, Any]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import time
 from typing import Any
 
 import click
 
 from cli.calling import END_STATES, call, url_option
 from cli.client import Client, Refused
-from cli.simulation.api import Simulations
+from cli.simulation.api import ASK_AGAIN_SECONDS, Simulations
 from cli.simulation.delivering import deliver, print_json, show_finished
 from cli.simulation.editing import assign, named_or_file
 from cli.simulation.following import detached
@@ -20,6 +22,8 @@ from libs.jobs.state import Status
 __all__ = ["defaults", "listing", "reprice", "rerun", "show", "stop"]
 
 Json = dict[str, Any]
+
+STOP_SECONDS = 10.0
 
 
 @click.command("list")
@@ -68,10 +72,26 @@ def stop(job_id: str, url: str | None) -> None:
     """End a running simulation with what it has: the result counts the rounds so far."""
 
     async def work(client: Client) -> None:
-        await Simulations(client).stop(job_id)
+        await _stopped(Simulations(client), job_id)
         click.echo(f"It ends with what it has. See it:  jobstream simulate show {job_id}", err=True)
 
     call(url, work)
+
+
+async def _stopped(simulations: Simulations, job_id: str) -> None:
+    """Stop a simulation, also one that was just created: until a runner has it, nobody listens."""
+    patience = time.monotonic() + STOP_SECONDS
+    while True:
+        try:
+            await simulations.stop(job_id)
+        except Refused as refusal:
+            if refusal.code != "nobody_waits" or time.monotonic() > patience:
+                raise
+            if (await simulations.get(job_id))["status"] in END_STATES:
+                raise
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+        else:
+            return
 
 
 @click.command()

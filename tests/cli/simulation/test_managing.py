@@ -67,6 +67,20 @@ def test_stop_asks_the_gateway_and_says_where_the_result_will_be(gateway: FakeGa
     assert f"jobstream simulate show {JOB}" in result.stderr
 
 
+def test_one_that_no_runner_has_yet_is_stopped_all_the_same(gateway: FakeGateway, run: Run) -> None:
+    early = [(409, {"detail": "Nobody waits.", "code": "nobody_waits"})] * 2
+    gateway.simulation(JOB, None, status="running")
+    gateway.answers["POST", f"/api/simulations/{JOB}/stop/"] = lambda: early.pop() if early else (202, {"version": 5})
+    assert run("simulate", "stop", JOB).exit_code == 0
+
+
+def test_a_finished_one_cannot_be_stopped(gateway: FakeGateway, run: Run) -> None:
+    gateway.simulation(JOB, simulation())
+    gateway.answers["POST", f"/api/simulations/{JOB}/stop/"] = (409, {"detail": "It is done.", "code": "nobody_waits"})
+    result = run("simulate", "stop", JOB)
+    assert (result.exit_code, result.stderr) == (1, "It is done.\n")
+
+
 def test_a_rerun_with_the_same_digest_is_a_success(gateway: FakeGateway, run: Run) -> None:
     gateway.simulation(OTHER, simulation())
     old = gateway.answers["GET", f"/api/simulations/{OTHER}/"]
