@@ -194,9 +194,10 @@ def cell_configurations(
 ) -> list[tuple[tuple[str, ...], Configuration]]:
     """Every cell with the labels of its values, the last axis varying fastest. Raises `InvalidRequest` where one is not sound."""
     cells = []
+    known = Profiles.of_one_grid()
     for values in itertools.product(*(axis.values for axis in axes)):
         findings = Findings()
-        configuration = _cell(template, zip(axes, values, strict=True), findings)
+        configuration = _cell(template, zip(axes, values, strict=True), known, findings)
         findings.raise_problems()
         assert configuration is not None
         cells.append((tuple(value.label for value in values), configuration))
@@ -204,14 +205,13 @@ def cell_configurations(
 
 
 def _cell(
-    template: dict[str, Any], values: Iterable[tuple[Axis, AxisValue]], findings: Findings
+    template: dict[str, Any], values: Iterable[tuple[Axis, AxisValue]], known: Profiles, findings: Findings
 ) -> Configuration | None:
     for axis, value in values:
         template = _put(template, axis.path, value.value)
-    request = Source(template)
-    layer = read_layer(request, (*TERMS_FIELDS, *_TABLE_FIELDS), "A table", findings)
-    seating = seat(layer["casino"].value, layer["players"].value, "", Profiles(), findings)
-    return configuration_of(seating, terms_of(layer), Profiles(), findings)
+    layer = read_layer(Source(template), (*TERMS_FIELDS, *_TABLE_FIELDS), "A table", findings)
+    seating = seat(layer["casino"].value, layer["players"].value, "", known, findings)
+    return configuration_of(seating, terms_of(layer), known, findings)
 
 
 _TABLE_FIELDS = (Field("casino", "profile", _kept, "The casino."), Field("players", "profile", _kept, "The players."))
@@ -220,11 +220,12 @@ _TABLE_FIELDS = (Field("casino", "profile", _kept, "The casino."), Field("player
 def _try_cells(axes: tuple[Axis, ...], template: dict[str, Any], given: Source, findings: Findings) -> None:
     """Find what is wrong with each value by itself, then, where nothing is, with each pair of them."""
     before, at = findings.count, given.at
+    cells = Profiles.of_one_grid()
     for number, axis in enumerate(axes):
         for place, value in enumerate(axis.values):
             where = pointer(at, number, "values", place)
             tried = Findings()
-            _cell(template, [(axis, value)], tried)
+            _cell(template, [(axis, value)], cells, tried)
             for problem in tried.problems:
                 findings.problem(*_placed(problem, axis, value, where, given.value[number], place))
     if findings.count > before or len(axes) == 1:
@@ -233,7 +234,7 @@ def _try_cells(axes: tuple[Axis, ...], template: dict[str, Any], given: Source, 
     for row in rows.values:
         for place, column in enumerate(columns.values):
             tried = Findings()
-            _cell(template, [(rows, row), (columns, column)], tried)
+            _cell(template, [(rows, row), (columns, column)], cells, tried)
             for problem in tried.problems:
                 findings.problem(
                     pointer(at, 1, "values", place),

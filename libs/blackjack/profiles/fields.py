@@ -87,6 +87,8 @@ def read_layer(source: Source, fields: Sequence[Field], what: str, findings: Fin
     written: dict[str, str] = {}
     for key, member in source.members():
         field = spelled.get(spelling(key)) or contrary.get(spelling(key))
+        if field is None and findings.full:
+            continue
         if field is None:
             near = nearest(key, [*(field.name for field in fields)])
             findings.problem(member.at, f"{what} has no field {shown(key)}{near}")

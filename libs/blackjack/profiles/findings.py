@@ -66,6 +66,11 @@ class Findings:
         """How many problems were found so far."""
         return len(self._problems)
 
+    @property
+    def full(self) -> bool:
+        """Whether more problems would only be counted."""
+        return len(self._problems) > PROBLEMS_MAX
+
     def note(self, at: str, detail: str) -> None:
         self._notes.setdefault(Note(at, self._inside + detail))
 

@@ -68,6 +68,27 @@ class Profiles:
         kept = {(profile.profile_type, _key(profile.name)): (profile.name, profile.data) for profile in own}
         self._job: dict[tuple[ProfileType, str], Source] = {}
         self._kept = kept
+        self._read: dict[tuple[ProfileType, int, str], tuple[Any, Layer]] | None = None
+
+    @classmethod
+    def of_one_grid(cls) -> Profiles:
+        """The defaults alone, remembering what was read of values that many tables share and nobody changes."""
+        profiles = cls()
+        profiles._read = {}
+        return profiles
+
+    def layer(self, kind: ProfileType, source: Source, findings: Findings) -> Layer:
+        """What one profile says itself, read once where it is remembered."""
+        if self._read is None:
+            return layer_of(kind, source, findings)
+        key = (kind, id(source.value), source.at)
+        if key not in self._read:
+            found = findings.count, len(findings.notes)
+            layer = layer_of(kind, source, findings)
+            if found != (findings.count, len(findings.notes)):
+                return layer
+            self._read[key] = (source.value, layer)  # keeps the value alive, so that its id stays its own
+        return self._read[key][1]
 
     def with_job(self, job: dict[tuple[ProfileType, str], Source]) -> Profiles:
         """The same with the profiles that a job carries itself."""
@@ -139,7 +160,7 @@ def resolve(
     An object without a parent inherits from `inherits`."""
     if isinstance(source.value, str):
         return _named(kind, source, known, findings, chain)
-    layer = layer_of(kind, source, findings)
+    layer = known.layer(kind, source, findings)
     if not isinstance(source.value, dict):
         return None
     parent = inherits
