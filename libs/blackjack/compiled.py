@@ -24,13 +24,13 @@ __all__ = ["cache_folder", "compiled", "stored"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _SOURCES = ("philox.py", "shoe.py", "kernel.py", "moments.py", "compiled.py")
-_OPTIONS = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+_config: Any = numba.core.config
 _configuring = threading.Lock()
 
 
 def compiled(function: _F) -> _F:
     """For functions that other compiled ones call: part of their code, not kept by itself."""
-    return cast("_F", numba.njit(**_OPTIONS)(function))
+    return cast("_F", numba.njit(nogil=True, boundscheck=False, error_model="numpy")(function))
 
 
 def stored(function: _F) -> _F:
@@ -39,7 +39,7 @@ def stored(function: _F) -> _F:
     if folder is None:
         return compiled(function)
     with _cache_at(folder):
-        return cast("_F", numba.njit(cache=True, **_OPTIONS)(function))
+        return cast("_F", numba.njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")(function))
 
 
 def cache_folder() -> Path | None:
@@ -48,7 +48,9 @@ def cache_folder() -> Path | None:
     for parent in _parents():
         folder = parent / name
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            parent.parent.mkdir(parents=True, exist_ok=True)
+            parent.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except (OSError, RuntimeError):
@@ -89,9 +91,9 @@ def _fingerprint() -> str:
 def _cache_at(folder: Path) -> Iterator[None]:
     """Numba asks for the folder when a function is decorated, and then remembers it."""
     with _configuring:
-        before = numba.core.config.CACHE_DIR
-        numba.core.config.CACHE_DIR = str(folder)
+        before = _config.CACHE_DIR
+        _config.CACHE_DIR = str(folder)
         try:
             yield
         finally:
-            numba.core.config.CACHE_DIR = before
+            _config.CACHE_DIR = before

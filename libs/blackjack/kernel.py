@@ -64,6 +64,22 @@ _OPEN, _HAS_NATURAL, _GONE, _WAITS = 0, 1, 2, 3
 Ints = npt.NDArray[np.int64]
 
 
+def _settled() -> tuple[Ints, Ints]:
+    """What a hand wins of its bet and the code of its ending, by its total * STRIDE + the dealer's end."""
+    signs, endings = np.zeros(22 * STRIDE, np.int64), np.zeros(22 * STRIDE, np.int64)
+    for own in range(22):
+        for end, total in enumerate(range(17, 22)):
+            signs[own * STRIDE + end] = (own > total) - (own < total)
+            endings[own * STRIDE + end] = _WIN if own > total else _LOSS if own < total else _PUSH
+        signs[own * STRIDE + _DEALER_ENDS_BUST] = 1
+        endings[own * STRIDE + _DEALER_ENDS_BUST] = _DEALER_BUST
+    return signs, endings
+
+
+# looked up rather than compared: who wins is what no machine can guess
+_SIGNS, _ENDINGS = _settled()
+
+
 class Money:
     """The columns of `Sums.money`; the sum of squares is `SQUARES_HIGH` * 2**32 + `SQUARES_LOW`."""
 
@@ -527,24 +543,13 @@ def play(
                             )
                         dealer = int(next_states[dealer + int(cards[position])])
                         position += 1
-                    total = int(totals[dealer])
-                    dealer_end = total - 17
+                    dealer_end = int(totals[dealer]) - 17
                     for hand in range(standing):
                         p = standing_owner[hand]
                         kind = standing_kind[hand]
-                        wagered = 2 * _BET if kind & _DOUBLED else _BET
-                        own = standing_total[hand]
-                        if total == 22:
-                            result[p] += wagered
-                            outcomes[p, _DEALER_BUST + kind] += 1
-                        elif own > total:
-                            result[p] += wagered
-                            outcomes[p, _WIN + kind] += 1
-                        elif own < total:
-                            result[p] -= wagered
-                            outcomes[p, _LOSS + kind] += 1
-                        else:
-                            outcomes[p, _PUSH + kind] += 1
+                        place = standing_total[hand] * STRIDE + dealer_end
+                        result[p] += _SIGNS[place] * (_BET + kind // _DOUBLED * _BET)
+                        outcomes[p, _ENDINGS[place] + kind] += 1
 
             # What does not depend on the dealer's total
             for hand in range(hands):
