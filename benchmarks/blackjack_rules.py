@@ -18,7 +18,7 @@ from libs.blackjack.configuration import (
 )
 from libs.blackjack.index_plays import INSURANCE_INDEX, index_plays
 
-__all__ = ["RULE_SETS", "basic", "flat_table"]
+__all__ = ["ENDLESS", "RULE_SETS", "basic", "flat_table"]
 
 
 def _system(values: str, **more: Any) -> CountingSystem:
@@ -173,3 +173,35 @@ RULE_SETS: Mapping[str, Configuration] = {
     ),
 }
 """By what is special about them."""
+
+ENDLESS: Mapping[str, Casino] = {
+    name: Casino(deck_count="infinite", **rules)
+    for name, rules in {
+        "S17": {},
+        "H17": {"hit_on_soft_17": True},
+        "no doubling after a split": {"DAS": False},
+        "H17, late surrender": {"hit_on_soft_17": True, "allow_late_surrender": True},
+        "early surrender": {"allow_early_surrender": True},
+        "no hole card": {"dealer_checks_for_blackjack": False},
+        "no hole card, late surrender": {"dealer_checks_for_blackjack": False, "allow_late_surrender": True},
+        "no hole card, early surrender, H17": {
+            "dealer_checks_for_blackjack": False,
+            "allow_early_surrender": True,
+            "hit_on_soft_17": True,
+        },
+        "6:5, hard nine to eleven": {"blackjack_payout": 1.2, "double_down_restrictions": "hard_9_to_11"},
+        "no doubling, no splits": {"double_down_restrictions": "none", "allow_resplit_to_hands": 1},
+        "resplit aces": {"allow_resplit_aces": True},
+        "hit and resplit split aces": {"allow_resplit_aces": True, "hit_split_aces": True},
+        "two hands of a split, hard ten and eleven": {
+            "allow_resplit_to_hands": 2,
+            "double_down_restrictions": "hard_10_to_11",
+        },
+        "three hands of a split, no DAS, even money": {
+            "allow_resplit_to_hands": 3,
+            "DAS": False,
+            "blackjack_payout": 1.0,
+        },
+    }.items()
+}
+"""Rules for endless decks, where the expected value is known exactly."""
