@@ -196,10 +196,11 @@ class ProfileDesk:
             outcome = await sent.outcome(timeout_seconds=self._wait_seconds)
         finally:
             sent.forget()
-        if outcome is not None and outcome.refused is not None:
-            raise _refused(outcome.refused)
         profile, _ = await self._own.load(stream)
         # A repeat under the same key is not decided a second time, so nobody tells.
+        before = None if profile is None else profile.refused.get(command_id)
+        if (refused := before if outcome is None else outcome.refused) is not None:
+            raise _refused(refused)
         decided = outcome is not None or (profile is not None and _holds(profile, command, command_id))
         return profile, decided
 
