@@ -20,30 +20,35 @@ from libs.blackjack.configuration import Configuration
 from libs.blackjack.tally import Tally, decode, encode, merge
 from libs.simulation.documents import Stopped
 from libs.simulation.plan import Part, plan, top_up
-from libs.simulation.request import ComparisonOrder, SimulationOrder, describe
+from libs.simulation.request import ComparisonOrder, Order, SimulationOrder, SweepOrder, describe
 from libs.simulation.result import (
+    CellOutcome,
     ComparisonResult,
     Convergence,
     Estimate,
     Result,
     SimulationResult,
+    SweepResult,
     compare,
     estimate,
     estimate_difference,
     summarize,
+    sweep_table,
 )
-from libs.workflow import JobContext, ShardContext, shard
+from libs.workflow import ChildJob, JobContext, ShardContext, shard
 from libs.workflow.registry import WorkflowFunction
 
-__all__ = ["WORKFLOWS", "play_part", "run_comparison_from_log", "run_simulation_from_log"]
+__all__ = ["WORKFLOWS", "play_part", "run_comparison_from_log", "run_simulation_from_log", "run_sweep_from_log"]
 
 STOP = "stop"  # the signal that ends a run where it is, with a result
 ROUNDS = "rounds"  # the parts, and how far they are
+CELLS = "cells"  # how many jobs of a sweep are over
 
 _HISTORY_ROUNDS = 100
 _CHECK_ROUNDS = 1 << 22  # what a part plays between looks at whether it is still wanted
 _SPEED_SECONDS = 15.0
 _POINTS = 100
+_CELLS_AT_ONCE = 8
 _BLOCKS_MIN = 100  # a standard error from fewer is too rough to stop by
 
 
@@ -94,9 +99,39 @@ async def run_comparison_from_log(job: JobContext) -> ComparisonResult:
     return result
 
 
-async def _play(job: JobContext, order: SimulationOrder | ComparisonOrder, tables: Sequence[Configuration]) -> Played:
+async def run_sweep_from_log(job: JobContext) -> SweepResult:
+    """A simulation job of its own for every cell of the grid, and one table of them all. A cell that failed stays in it and says why."""
+    order = msgspec.convert(job.request, SweepOrder)
+    await _approved(job, order)
+    orders = await asyncio.to_thread(order.orders)
+    started_at = await job.step("plan", _now, agent="simulation", message=f"{describe(order)}: {len(orders)} jobs.")
+    cells = [
+        ChildJob(name=f"cell-{number}", kind="simulation", prompt=describe(cell), request=msgspec.to_builtins(cell))
+        for number, (_, cell) in enumerate(orders)
+    ]
+    children = await job.children(cells, at_once=_CELLS_AT_ONCE, check=False, name=CELLS)
+    outcomes = [
+        CellOutcome(
+            labels=labels,
+            job_id=str(child.id),
+            status=child.status,
+            result=child.result,
+            error=child.error.message if child.error else None,
+        )
+        for (labels, _), child in zip(orders, children, strict=True)
+    ]
+    result = sweep_table(order, outcomes, seconds=_seconds_since(started_at))
+    await _publish(job, result)
+    return result
+
+
+async def _approved(job: JobContext, order: Order) -> None:
     for name in job.approvals:
         await job.approval(name, summary=f"Run this?\n\n{describe(order)}")
+
+
+async def _play(job: JobContext, order: SimulationOrder | ComparisonOrder, tables: Sequence[Configuration]) -> Played:
+    await _approved(job, order)
     stop = await job.listen(STOP)
     planned = await job.step(
         "plan",
@@ -124,8 +159,7 @@ async def _play(job: JobContext, order: SimulationOrder | ComparisonOrder, table
             [tally] = await job.map("top-up", play_part, [rest])
             await course.add(decode(bytes(tally)))
     await course.finish()
-    seconds = (datetime.now(UTC) - planned.started_at).total_seconds()
-    return Played(course.tally, stopped, max(seconds, 1e-6), course.points)
+    return Played(course.tally, stopped, _seconds_since(planned.started_at), course.points)
 
 
 async def _publish(job: JobContext, result: Result) -> None:
@@ -257,7 +291,15 @@ def _plan(configuration: Configuration) -> Planned:
     from libs.blackjack import engine
 
     engine.warm_up()
-    return Planned(rounds_per_block=engine.rounds_per_block(configuration), started_at=datetime.now(UTC))
+    return Planned(rounds_per_block=engine.rounds_per_block(configuration), started_at=_now())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _seconds_since(start: datetime) -> float:
+    return max((_now() - start).total_seconds(), 1e-6)
 
 
 def _history(order: SimulationOrder) -> Sequence[Any]:
@@ -276,4 +318,5 @@ def _rendered(result: Result) -> tuple[str, str]:
 WORKFLOWS: dict[str, WorkflowFunction] = {
     "simulation": run_simulation_from_log,
     "comparison": run_comparison_from_log,
+    "sweep": run_sweep_from_log,
 }
