@@ -37,11 +37,12 @@ async def deliver(client: Client, created: Json, output: Output) -> int:
     if ending.status != "done":
         click.echo(f"{ending.status}: {ending.message}", err=True)
         return 1
-    return await show_finished(client, await Simulations(client).ended(job_id), output)
+    return await show_finished(client, await Simulations(client).ended(job_id), output, notes=False)
 
 
-async def show_finished(client: Client, simulation: Json, output: Output) -> int:
-    """Deliver the result of a simulation that is done; the exit status. Raises `Refused` where it has none."""
+async def show_finished(client: Client, simulation: Json, output: Output, *, notes: bool = True) -> int:
+    """Deliver the result of a simulation that is done; the exit status. `notes` on what was understood are left out of the
+    table where they were told before. Raises `Refused` where there is no result."""
     job_id, result = str(simulation["job_id"]), simulation.get("result_data")
     if not isinstance(result, dict):
         raise Refused(f"the simulation is {simulation.get('status')} and has no result")
@@ -52,7 +53,8 @@ async def show_finished(client: Client, simulation: Json, output: Output) -> int
         print_json(result)
         return 0
     console = result_console()
-    show_result(console, str(result.get("kind") or simulation.get("kind") or "simulation"), result)
+    shown = result if notes else {name: part for name, part in result.items() if name != "notes"}
+    show_result(console, str(result.get("kind") or simulation.get("kind") or "simulation"), shown)
     if output.counts:
         show_counts(console, result)
     if output.outcomes:

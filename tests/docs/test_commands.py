@@ -32,7 +32,7 @@ def installation(server_folder: Path) -> Iterator[Installation]:
         "AGENTS_REPLICAS": "1",
         "RUNNER_REPLICAS": "1",
         "ORCHESTRATORS": "newsletter=examples.newsletter:newsletter",
-        "JOB_KINDS": "build=talk,newsletter=queue",
+        "JOB_KINDS": "build=talk,newsletter=queue,simulation=queue,comparison=queue,sweep=queue",
     }
     installation = Installation(server_folder / "docs", "", **own)
     installation.start()
