@@ -20,7 +20,13 @@ REQUEST: dict[str, Any] = {"num_rounds": 20_000, "seed": SEED, "players": [{"bet
 
 def bench(request: dict[str, Any], kind: str = "simulation", **options: Any) -> Workbench:
     order = prepare(kind, request, Profiles(()), SEED)
-    return Workbench(simulation.WORKFLOWS[kind], kind=kind, request=msgspec.to_builtins(order), **options)
+    return Workbench(
+        simulation.WORKFLOWS[kind],
+        kind=kind,
+        request=msgspec.to_builtins(order),
+        children=simulation.WORKFLOWS,
+        **options,
+    )
 
 
 async def result_of(request: dict[str, Any], kind: str = "simulation") -> dict[str, Any]:
@@ -123,3 +129,17 @@ async def test_an_approval_is_asked_for_before_anything_is_played() -> None:
     assert not any(isinstance(event, StepRecorded) for event in await job.events())
     await job.approve("run")
     assert (await job.run()).status.value == "done"
+
+
+async def test_a_sweep_is_a_job_for_every_cell_and_one_table() -> None:
+    axes = [{"path": "/casino/DAS", "values": [True, False]}, {"path": "/casino/deck_count", "values": [2, 6]}]
+    request = {"base": {"casino": "six_deck_s17"}, "axes": axes, "num_rounds": 20_000, "seed": SEED}
+    result = await result_of(request, "sweep")
+    assert [cell["labels"] for cell in result["cells"]] == [
+        ["true", "2"],
+        ["true", "6"],
+        ["false", "2"],
+        ["false", "6"],
+    ]
+    alone = await result_of({"casino": "six_deck_s17", "num_rounds": 20_000, "seed": SEED})
+    assert result["cells"][1]["digest"] == alone["digest"]
