@@ -15,6 +15,7 @@ from litestar import Response
 from libs.events.errors import LogUnavailable
 from libs.jobs.state import Artifact
 from services.gateway.ports import Objects
+from services.gateway.streaming import while_there
 
 __all__ = ["Download", "disposition", "etag"]
 
@@ -56,16 +57,20 @@ class Download(Response[bytes]):
             await send({"type": "http.response.body", "body": b""})
             return
         async with aclosing(self._chunks) as pieces:
-            first = await anext(pieces, b"")
-            await send(_start(200, self._headers | {"ETag": self._tag, "Content-Length": str(self._size)}))
-            await send({"type": "http.response.body", "body": first, "more_body": True})
-            try:
+            first = await anext(pieces, b"")  # raises while there can still be another answer
+
+            async def stream() -> None:
+                await send(_start(200, self._headers | {"ETag": self._tag, "Content-Length": str(self._size)}))
+                await send({"type": "http.response.body", "body": first, "more_body": True})
                 async for piece in pieces:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
+
+            try:
+                await while_there(receive, stream())
             except LogUnavailable as error:
+                # Without an end the connection is closed, and the client misses what Content-Length promised.
                 log.warning("download.cut_off", error=str(error))
-                return  # without an end: the connection is closed, and the client misses what Content-Length promised
-        await send({"type": "http.response.body", "body": b""})
 
 
 def etag(artifact: Artifact) -> str:

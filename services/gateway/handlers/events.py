@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +19,7 @@ from services.gateway.principal import Principal
 from services.gateway.problems import Code, Fault, Problem
 from services.gateway.requests import EventsQuery, TicketBody
 from services.gateway.resources import EventView
+from services.gateway.streaming import while_there
 from services.gateway.views import event_view
 
 __all__ = ["EventStream", "event_handlers"]
@@ -79,15 +78,7 @@ class EventStream(Response[bytes]):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 await send({"type": "http.response.body", "body": b""})
 
-            streaming = asyncio.create_task(stream(), name="event-stream")
-            leaving = asyncio.create_task(_gone(receive), name="event-stream-client")
-            try:
-                await asyncio.wait({streaming, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (streaming, leaving):
-                    task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError, OSError):
-                        await task
+            await while_there(receive, stream())
 
 
 def event_handlers(gate: Gate, jobs: Jobs, live: Live) -> list[HTTPRouteHandler]:
@@ -123,8 +114,3 @@ def _last_event_id(request: HttpRequest, after: int) -> int:
         detail = "Last-Event-ID is the version of an event."
         raise Problem(Code.INVALID_PARAMETER, detail, errors=[Fault("Last-Event-ID", detail)])
     return int(text)
-
-
-async def _gone(receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
