@@ -217,6 +217,10 @@ def test_a_history_is_as_long_as_was_asked() -> None:
     assert records[-1].block == 2
 
 
+def test_there_is_no_history_where_nobody_can_cover_a_bet() -> None:
+    assert history(configuration(None, player(bankroll=0.5), mode="sessions"), 1, 0, 10) == []
+
+
 def test_play_ends_after_the_block_in_which_there_are_enough_rounds() -> None:
     tally = play([configuration()], 1, 0, 1000, rounds_min=100)
     assert tally.tables[0].rounds >= 100
