@@ -60,6 +60,7 @@ async def play(url: str, stopping: Stopping) -> bool:
         except Refused as error:
             status = f"not to be followed any longer: {error}"
     display.rule(f"the job is {status}", "bold green" if status == "done" else "bold red")
+    display.line("Next, in another terminal: ./jobstream register EMAIL, then ./jobstream simulate --rounds 100M")
     display.line(f"jobstream keeps serving at {url} (API: {url}/schema). Ctrl-C stops everything.", "bold")
     return status == "done"
 

@@ -40,6 +40,8 @@ BEYOND_CLASSES: dict[str, str] = {
     "JOBSTREAM_PARENT_WATCH": "Ends a process together with the one that started it; set by the supervisor.",
     "JOBSTREAM_URL": "The gateway that the command line talks to. Default: the one last signed in to, else `http://127.0.0.1:8080`.",
     "XDG_CONFIG_HOME": "Below it the command line keeps its session (`jobstream/session.json`). Default `~/.config`.",
+    "NUMBA_CACHE_DIR": "Where the compiled simulation engine is kept. Default: `XDG_CACHE_HOME`, else `~/.cache`, where it can be written.",
+    "XDG_CACHE_HOME": "See `NUMBA_CACHE_DIR`.",
     "JOBSTREAM_PYTHON": "The Python that the `jobstream` script makes `.venv` with.",
     "<SERVICE>_NATS_USER, _PASSWORD, _CREDS": "With `up` and an outside NATS: the credentials of that one service, "
     "as `GATEWAY_NATS_USER`.",
