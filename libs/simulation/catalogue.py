@@ -86,7 +86,7 @@ def defaults() -> dict[str, Any]:
                     "name": name,
                     "description": data["description"],
                     "data": data,
-                    "normalised": msgspec.to_builtins(whole),
+                    "normalised": msgspec.json.decode(msgspec.json.encode(whole)),
                 }
             )
     rules = [_rule(profile_type, field) for profile_type, fields in FIELDS.items() for field in fields]

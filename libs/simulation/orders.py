@@ -20,6 +20,7 @@ __all__ = [
     "SweepOrder",
     "configuration_hash",
     "describe",
+    "request_of",
 ]
 
 
@@ -81,27 +82,39 @@ class SweepOrder(_Order, frozen=True, kw_only=True, tag="sweep"):
 
     def orders(self) -> list[tuple[tuple[str, ...], SimulationOrder]]:
         """Every cell as an order of its own."""
-        return [
-            (labels, SimulationOrder(given=_request_of(cell, self.run), configuration=cell, run=self.run))
-            for labels, cell in self.cells()
-        ]
+        orders = []
+        for labels, cell in self.cells():
+            order = SimulationOrder(given=None, configuration=cell, run=self.run)
+            orders.append((labels, msgspec.structs.replace(order, given=request_of(order))))
+        return orders
 
 
 Order = SimulationOrder | ComparisonOrder | SweepOrder
 
 
-def _request_of(configuration: Configuration, run: Run) -> dict[str, Any]:
-    """A request that comes to this configuration and run."""
-    given: dict[str, Any] = msgspec.to_builtins(configuration)
-    if configuration.mode == "ev":
-        given = {key: value for key, value in given.items() if key not in {"session_rounds", "win_goal"}}
-    given |= {"seed": run.seed, "include_hand_history": run.include_hand_history}
-    if run.blocks is not None:
-        return given | {"blocks": run.blocks}
-    given["num_rounds"] = run.rounds_max
-    if run.target_standard_error is not None:
-        given["target_standard_error"] = run.target_standard_error
-    return given
+def request_of(order: SimulationOrder | ComparisonOrder) -> dict[str, Any]:
+    """A request that comes to the same order whatever becomes of the profiles that the first one named."""
+    tables: dict[str, Any] = {}
+    match order:
+        case SimulationOrder(configuration=configuration):
+            tables = _table_request(configuration)
+        case ComparisonOrder(a=configuration, b=other):
+            tables = {"a": _table_request(configuration), "b": _table_request(other)}
+    if configuration.mode == "sessions":
+        tables |= {"mode": "sessions", "session_rounds": configuration.session_rounds}
+        tables |= {} if configuration.win_goal is None else {"win_goal": configuration.win_goal}
+    run = order.run
+    lengths = {"num_rounds": run.rounds_max, "target_standard_error": run.target_standard_error, "blocks": run.blocks}
+    length = {name: value for name, value in lengths.items() if value is not None}
+    return tables | length | {"seed": run.seed, "include_hand_history": run.include_hand_history}
+
+
+def _table_request(configuration: Configuration) -> dict[str, Any]:
+    return {"casino": _as_json(configuration.casino), "players": _as_json(configuration.players)}
+
+
+def _as_json(value: Any) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def configuration_hash(*configurations: Configuration) -> str:

@@ -23,6 +23,7 @@ from libs.simulation.orders import (
     SweepOrder,
     configuration_hash,
     describe,
+    request_of,
 )
 from libs.simulation.seating import Seating, carried_profiles, configuration_of, seat, template_of
 from libs.simulation.sweep import read_axes
@@ -49,6 +50,7 @@ __all__ = [
     "defaults",
     "describe",
     "prepare",
+    "request_of",
 ]
 
 KINDS = ("simulation", "comparison", "sweep")

@@ -200,7 +200,9 @@ def _named(kind: ProfileType, source: Source, known: Profiles, findings: Finding
         )
         return None
     inside = findings if level == 0 else findings.inside(name)
-    if level == 1 and not sound_json(held.value, source.at, inside):
+    if level == 1 and not sound_json(held.value, source.at, unsound := Findings()):
+        for problem in unsound.problems:
+            inside.problem(source.at, problem.detail)
         return None
     resolved = resolve(kind, held, known, inside, chain=(*chain, link))
     return None if resolved is None else Resolved(resolved.layer, name, source.at)
