@@ -144,7 +144,8 @@ class Projection:
         """Let what comes next build on a draft."""
         for stream, job in draft.jobs.items():
             self._rows.pop(stream, None)
-            self._rows[stream] = job
+            if job.waiting is not None:  # an ended one has few events to come, and may have megabytes of result
+                self._rows[stream] = job
         while len(self._rows) > _ROWS_KEPT:
             del self._rows[next(iter(self._rows))]
         for stream, profile in draft.profiles.items():

@@ -10,8 +10,9 @@ import asyncpg
 import pytest
 
 from libs.events.objects import Objects
+from libs.jobs.commands import CancelJob, CreateJob
 from libs.jobs.events import EVENTS
-from libs.jobs.testing import build_history
+from libs.jobs.testing import Life, build_history
 from services.projector.entry import Entry
 from services.projector.leading import Leader
 from services.projector.projection import Projection
@@ -73,6 +74,24 @@ async def test_what_came_in_many_small_batches_equals_one_large(world: World) ->
     async with world.projecting():
         await world.caught_up()
     assert await world.dump() == small
+
+
+async def test_an_ended_jobs_row_with_its_result_does_not_stay_in_memory(world: World) -> None:
+    ended, open_ = build_history(a_stream(), first_sequence=1), Life(a_stream(), first_sequence=100)
+    open_.do(CreateJob(kind="other", prompt="x", talks=False))
+    connection = await connect_database(world.database.url("projector"), name="test")
+    tables = Tables(connection, "read")
+    projection = Projection(tables, await tables.create("some log"), Objects(world.client).get)
+    await projection.apply([Entry.of(each) for each in (*ended.history, *open_.history)])
+    assert list(projection._rows) == [f"{open_.stream.owner}.{open_.stream.id}"]
+    ended.do(CancelJob())  # refused: there is one more event after the end
+    late = [Entry.of(each) for each in ended.history[-1:]]
+    late[0].sequence = 101
+    await projection.apply(late)
+    await connection.close()
+    assert projection.parked == {}
+    version = await world.value("SELECT version FROM read.jobs WHERE id = $1", ended.stream.id)
+    assert version == len(ended.history)
 
 
 async def test_of_two_projectors_that_apply_the_same_batch_one_is_told_that_the_position_moved(world: World) -> None:

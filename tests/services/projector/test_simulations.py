@@ -8,14 +8,21 @@ from uuid import UUID
 import asyncpg
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from libs.events.objects import Objects
 from libs.events.subjects import StreamId
 from libs.jobs.commands import CompleteJob, CreateJob, FailJob, ReportProgress, RetryJob, StartAttempt
 from libs.jobs.events import Failure
+from libs.jobs.evolve import fold
 from libs.jobs.testing import Life, build_history
+from services.projector.projection import Projection
 from services.projector.simulations import KINDS, simulation
+from services.projector.tables import Tables
+from services.projector.tables import connect as connect_database
 from tests.services.projector import folding
 from tests.services.projector.conftest import World, a_stream
+from tests.services.projector.test_tables import interleaved, some_lives
 
 STREAM = StreamId(UUID(int=1), UUID(int=2))
 GIVEN = {"casino": "six_deck_s17", "num_rounds": 1e6, "players": [{"profile": "default"}]}
@@ -146,3 +153,40 @@ async def test_the_gateway_may_read_the_new_tables_and_not_write(world: World) -
                 await gateway.execute(f"DELETE FROM read.{table}")
     finally:
         await gateway.close()
+
+
+@pytest.mark.parametrize("batch", [1, 9, 1000])
+async def test_any_history_of_a_simulation_leaves_the_row_that_its_fold_says(world: World, batch: int) -> None:
+    lives = some_lives(30)
+    for life in lives:
+        first = life.history[0]
+        life.history[0] = replace(first, event=replace(first.event, kind="sweep"))
+        life.job = fold(life.history)
+    entries = interleaved(lives)
+    connection = await connect_database(world.database.url("projector"), name="test")
+    tables = Tables(connection, "read")
+    projection = Projection(tables, await tables.create("some log"), Objects(world.client).get)
+    for start in range(0, len(entries), batch):
+        await projection.begin(entries[start : start + batch])
+    await projection.settle()
+    await connection.close()
+    assert projection.parked == {}
+    rows = {row["job_id"]: row for row in await world.fetch("SELECT * FROM read.simulation_jobs")}
+    assert len(rows) == len(lives)
+    for life in lives:
+        job = life.job
+        assert job is not None
+        row = rows[job.stream.id]
+        assert (row["user_id"], row["status"]) == (job.stream.owner, job.status.value)
+        assert (row["created_at"], row["updated_at"]) == (job.created_at, job.updated_at)
+        assert msgspec.json.decode(row["request_data"]) == without_zeros(job.request)
+        result = msgspec.json.decode(job.result)
+        assert msgspec.json.decode(row["result_data"] or "null") == without_zeros(result)
+
+
+def without_zeros(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, dict):
+        return {without_zeros(key): without_zeros(item) for key, item in value.items()}
+    return value
