@@ -30,7 +30,9 @@ batch_size = Histogram(
 )
 applied = Counter("jobstream_projection_events_total", "Events applied to the read models.", registry=metrics.registry)
 parked = Gauge(
-    "jobstream_projection_parked_jobs", "Jobs held back by an event that cannot be applied.", registry=metrics.registry
+    "jobstream_projection_parked_jobs",
+    "Jobs and profiles held back by an event that cannot be applied.",
+    registry=metrics.registry,
 )
 leading = Gauge("jobstream_projection_leading", "1 while this process applies events.", registry=metrics.registry)
 hints = Counter(
