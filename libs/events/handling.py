@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 _CREATE_DELAY_SECONDS = 0.1
 _CREATE_WAITS_MAX = 600  # deliveries of a command whose aggregate still has no event
+_UNKNOWN_VERB_DELIVERIES_MAX = 60  # a copy that knows it may be on its way (an upgrade)
+_UNKNOWN_VERB_DELAY_SECONDS = 2.0
 
 
 class MalformedCommand(ValueError):
@@ -85,7 +87,10 @@ class CommandHandler:
             return Refused(f"not a command: {error!r}")
         decider = next((each for each in self._deciders if delivered.verb in each.verbs), None)
         if decider is None:
-            return Refused(f"nobody here decides {delivered.verb!r}")
+            if delivery.deliveries > _UNKNOWN_VERB_DELIVERIES_MAX:
+                return Refused(f"nobody here decides {delivered.verb!r}")
+            log.warning("command.unknown_verb", verb=delivered.verb, deliveries=delivery.deliveries)
+            return Later(_UNKNOWN_VERB_DELAY_SECONDS)
         for command in await self._undecided(decider, delivered):
             try:
                 await self._decide(decider, command)

@@ -15,7 +15,7 @@ from libs.events.event import START, NewEvent
 from libs.events.handling import CommandHandler
 from libs.events.jetstream import JetStreamStore
 from libs.events.subjects import StreamId
-from libs.events.subscription import Done, Refused
+from libs.events.subscription import Done, Later, Refused
 from libs.jobs.commands import CreateJob
 from libs.jobs.events import EVENTS as JOB_TYPES
 from libs.jobs.events import JobCancelled, JobCreated, JobEvent
@@ -166,8 +166,11 @@ async def test_a_command_that_nobody_should_obey_is_refused_for_good(desk: Desk,
     assert await read_profiles(desk.client).load(desk.stream) == (None, START)
 
 
-async def test_a_verb_that_is_decided_elsewhere_is_refused(desk: Desk) -> None:
-    assert isinstance(await desk.replica()(await desk.send_raw("chat", b"{}")), Refused)
+async def test_a_verb_that_nobody_here_knows_is_kept_for_an_upgrade_and_given_up_in_the_end(desk: Desk) -> None:
+    delivery = await desk.send_raw("profile_share", b"{}")
+    assert isinstance(await desk.replica()(delivery), Later)
+    delivery.deliveries = 61
+    assert isinstance(await desk.replica()(delivery), Refused)
 
 
 async def test_data_too_large_for_a_message_are_read_back_whole(desk: Desk) -> None:
