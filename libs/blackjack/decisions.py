@@ -12,7 +12,7 @@ from libs.blackjack.configuration import RANKS, Action, Casino, PlayingStrategy,
 from libs.blackjack.hand_states import ACE, STATES, STRIDE, Hand, hand_of
 from libs.blackjack.money import COUNT_MAX
 
-__all__ = ["COUNTS", "Choice", "Situation", "choices"]
+__all__ = ["COUNTS", "Choice", "Situation", "choices", "rows_per_situation"]
 
 COUNTS = range(-COUNT_MAX, COUNT_MAX + 1)
 
@@ -32,6 +32,8 @@ class Choice(IntEnum):
     DOUBLE = 2
     SPLIT = 3
     SURRENDER = 4
+    BY_COUNT = 5
+    """Another one at different counts; which, is told by the row of the count."""
 
 
 class Situation(IntEnum):
@@ -134,23 +136,46 @@ def _choice(cells: _Cells, hand: Hand, dealer: Rank, allowed: _Allowed, doubling
     return follow(cells.at("soft" if hand.soft else "hard", str(hand.total), dealer))
 
 
-def choices(strategy: PlayingStrategy, casino: Casino) -> bytes:
-    """A `Choice` for each place `((situation * counts + count) * STATES) + state + dealer's card`.
+def rows_per_situation(strategy: PlayingStrategy) -> int:
+    """One, or where there are index plays another one for each of `COUNTS`."""
+    return 1 + len(COUNTS) if strategy.index_plays else 1
 
-    There is one count where the strategy has no index plays, else those of `COUNTS`. What is never asked is 0.
+
+def choices(strategy: PlayingStrategy, casino: Casino) -> bytes:
+    """A `Choice` for each place `row * STATES + state + dealer's card`; what is never asked is 0.
+
+    Each situation in turn has `rows_per_situation` rows: the first says what is done whatever the count is, or `BY_COUNT`; then `COUNTS`.
     """
-    counts = COUNTS if strategy.index_plays else range(1)
+    cells = [_Cells(strategy, count) for count in (COUNTS if strategy.index_plays else range(1))]
+    departures = {(play.table, play.row, play.dealer) for play in strategy.index_plays}
     doubling = _DOUBLING[casino.double_down_restrictions]
-    table = bytearray(len(Situation) * len(counts) * STATES)
-    asked = [state for state in range(0, STATES, STRIDE) if hand_of(state).cards >= 2 and hand_of(state).total <= 21]
-    place = 0
+    table = bytearray()
     for situation in Situation:
         allowed = _allowed(situation, casino)
-        for count in counts:
-            cells = _Cells(strategy, count)
-            for state in asked:
-                hand = hand_of(state)
-                for card, dealer in enumerate(_RANK_OF_CARD):
-                    table[place + state + card] = _choice(cells, hand, dealer, allowed, doubling)
-            place += STATES
+        rows = [bytearray(STATES) for _ in range(rows_per_situation(strategy))]
+        for state in range(0, STATES, STRIDE):
+            hand = hand_of(state)
+            if hand.cards == 1 or hand.total > 21:
+                continue
+            for card, dealer in enumerate(_RANK_OF_CARD):
+                place = state + card
+                always = rows[0][place] = _choice(cells[0], hand, dealer, allowed, doubling)
+                if departures.isdisjoint((*key, dealer) for key in _cells_of(hand)):
+                    for row in rows[1:]:
+                        row[place] = always
+                else:
+                    for row, each in zip(rows[1:], cells, strict=True):
+                        row[place] = _choice(each, hand, dealer, allowed, doubling)
+                    if any(row[place] != always for row in rows[1:]):
+                        rows[0][place] = Choice.BY_COUNT
+        table += b"".join(rows)
     return bytes(table)
+
+
+def _cells_of(hand: Hand) -> list[tuple[TableName, str]]:
+    """The rows of the strategy's tables that a hand may be played by."""
+    total: tuple[TableName, str] = ("soft" if hand.soft else "hard", str(hand.total))
+    if hand.pair < 0:
+        return [total]
+    rank = _RANK_OF_CARD[hand.pair]
+    return [("pairs", f"{rank},{rank}"), total]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from libs.blackjack.compiled import compiled, stored
-from libs.blackjack.decisions import COUNTS, Choice, Situation
+from libs.blackjack.decisions import Choice, Situation
 from libs.blackjack.hand_states import ACE, BUST, NATURAL, PAIRS, STATES, STRIDE, TEN
 from libs.blackjack.layout import Method, Seat, Table
 from libs.blackjack.money import BINS, COUNT_MAX
@@ -24,12 +24,11 @@ __all__ = ["Money", "Session", "Sums", "play"]
 
 # numba takes plain numbers from a module as constants, but not members of an enumeration used as such
 _STAND, _HIT, _DOUBLE, _SPLIT = int(Choice.STAND), int(Choice.HIT), int(Choice.DOUBLE), int(Choice.SPLIT)
-_SURRENDER = int(Choice.SURRENDER)
+_SURRENDER, _BY_COUNT = int(Choice.SURRENDER), int(Choice.BY_COUNT)
 _FIRST, _SPLIT_AGAIN, _ACES_AGAIN = int(Situation.FIRST), int(Situation.SPLIT_AGAIN), int(Situation.ACES_AGAIN)
 _EARLY = int(Situation.EARLY)
-_COUNTS = len(COUNTS)
 _TRUNCATE, _ROUND = int(Method.TRUNCATE), int(Method.ROUND)
-_HANDS, _SYSTEM, _METHOD, _INDEXED = int(Seat.HANDS), int(Seat.SYSTEM), int(Seat.METHOD), int(Seat.INDEXED)
+_HANDS, _SYSTEM, _METHOD, _ROWS = int(Seat.HANDS), int(Seat.SYSTEM), int(Seat.METHOD), int(Seat.ROWS)
 _INSURANCE, _CHOICES, _SPAN, _RESULTS = int(Seat.INSURANCE), int(Seat.CHOICES), int(Seat.SPAN), int(Seat.RESULTS)
 _LEAST, _BANKROLL, _GOAL, _LOW, _WIDTH = (
     int(Seat.LEAST),
@@ -338,14 +337,16 @@ def play(
                         place = _EARLY
                         if sessions and purse[p] < bet[p] * _BET:
                             place += 1
-                        if seats[p, _INDEXED]:
+                        place = seats[p, _CHOICES] + place * seats[p, _ROWS] * STATES + states[hand] + up
+                        choice = choices[place]
+                        if choice == _BY_COUNT:
                             system = seats[p, _SYSTEM]
                             seen = running[system, position]
                             if hole >= 0:
                                 seen -= values[system, hole]
                             at = _whole(seen * divisors[p, position], seats[p, _METHOD])
-                            place = place * _COUNTS + at
-                        if choices[seats[p, _CHOICES] + place * STATES + states[hand] + up] == _SURRENDER:
+                            choice = choices[place + (1 + at) * STATES]
+                        if choice == _SURRENDER:
                             fates[hand] = _GONE
                             result[p] -= _HALF
                             outcomes[p, _SURRENDERED] += 1
@@ -368,7 +369,7 @@ def play(
                         waits = waits or fates[hand] == _HAS_NATURAL
                         continue
                     p = owner[hand]
-                    indexed = seats[p, _INDEXED]
+                    rows = seats[p, _ROWS]
                     own_choices = seats[p, _CHOICES]
                     state = states[hand]
                     pair = 0
@@ -385,14 +386,15 @@ def play(
                             place = situation
                         else:
                             place = situation + 1
-                        if indexed:
+                        place = own_choices + place * rows * STATES + state + up
+                        choice = choices[place]
+                        if choice == _BY_COUNT:
                             system = seats[p, _SYSTEM]
                             seen = running[system, position]
                             if hole >= 0:
                                 seen -= values[system, hole]
                             at = _whole(seen * divisors[p, position], seats[p, _METHOD])
-                            place = place * _COUNTS + at
-                        choice = choices[own_choices + place * STATES + state + up]
+                            choice = choices[place + (1 + at) * STATES]
                         if choice == _SPLIT:
                             pair = (state - PAIRS) // STRIDE
                             situation = _ACES_AGAIN if pair == ACE else _SPLIT_AGAIN
@@ -423,15 +425,15 @@ def play(
                                 position += 1
                                 if state == BUST:
                                     break
-                                if indexed:
+                                place = own_choices + state + up
+                                choice = choices[place]
+                                if choice == _BY_COUNT:
                                     system = seats[p, _SYSTEM]
                                     seen = running[system, position]
                                     if hole >= 0:
                                         seen -= values[system, hole]
                                     at = _whole(seen * divisors[p, position], seats[p, _METHOD])
-                                    choice = choices[own_choices + at * STATES + state + up]
-                                else:
-                                    choice = choices[own_choices + state + up]
+                                    choice = choices[place + (1 + at) * STATES]
                             if choice == _DOUBLE:
                                 if position == ready:
                                     ready = more(

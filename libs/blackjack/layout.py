@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from libs.blackjack import money
 from libs.blackjack.configuration import RANKS, BettingStrategy, Casino, Configuration, CountingSystem
-from libs.blackjack.decisions import COUNTS, choices
+from libs.blackjack.decisions import COUNTS, choices, rows_per_situation
 from libs.blackjack.hand_states import ACE, CARDS, STATES, STRIDE, Hand, drawn, hand_of, state_of
 
 __all__ = ["Seat", "Table", "layout", "moment_bound"]
@@ -35,8 +35,8 @@ class Seat(IntEnum):
     SYSTEM = 1
     """Row of `Table.values` and `Table.initial`."""
     METHOD = 2
-    INDEXED = 3
-    """Whether there are choices for each count."""
+    ROWS = 3
+    """Of choices for each situation."""
     INSURANCE = 4
     """Taken from this count on."""
     CHOICES = 5
@@ -251,7 +251,7 @@ def _seats(configuration: Configuration, systems: Sequence[int]) -> tuple[npt.ND
             Seat.HANDS: betting.num_hands,
             Seat.SYSTEM: system,
             Seat.METHOD: _METHODS[player.counting_strategy.true_count_method],
-            Seat.INDEXED: bool(strategy.index_plays),
+            Seat.ROWS: rows_per_situation(strategy),
             Seat.INSURANCE: NEVER if index is None or not casino.offer_insurance else index,
             Seat.CHOICES: len(tables),
             Seat.SPAN: span,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from libs.blackjack.configuration import Casino, IndexPlay, PlayingStrategy
-from libs.blackjack.decisions import COUNTS, Choice, Situation, choices
+from libs.blackjack.decisions import COUNTS, Choice, Situation, choices, rows_per_situation
 from libs.blackjack.hand_states import STATES, STRIDE, drawn, hand_of, state_of
 from tests.libs.blackjack.table import BASIC, strategy
 
@@ -30,8 +30,11 @@ def choice(
     for card in rest:
         hand = drawn(hand, CARD[card])
     table = choices(plan, Casino(**rules))
-    place = situation * len(COUNTS) + COUNTS.index(count) if plan.index_plays else situation
-    return Choice(table[place * STATES + state_of(hand) + CARD[dealer]]).name
+    row = situation * rows_per_situation(plan)
+    found = Choice(table[row * STATES + state_of(hand) + CARD[dealer]])
+    if found == Choice.BY_COUNT:
+        found = Choice(table[(row + 1 + COUNTS.index(count)) * STATES + state_of(hand) + CARD[dealer]])
+    return found.name
 
 
 @pytest.mark.parametrize(
