@@ -114,6 +114,7 @@ def topology(*, replicas: int = 1, lease_seconds: float = DEFAULT_LEASE_SECONDS)
                     "approval_rejected",
                     "signal_received",
                     "timer_fired",
+                    "child_ended",
                 ),
             ),
         ),

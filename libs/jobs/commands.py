@@ -7,7 +7,7 @@ decides them. A command with an `attempt` comes from the worker that holds it; d
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from uuid import UUID, uuid5
 
 import msgspec
@@ -22,7 +22,9 @@ __all__ = [
     "CancelJob",
     "CompleteJob",
     "CompleteMap",
+    "CreateChild",
     "CreateJob",
+    "EndChild",
     "FailJob",
     "FailReply",
     "FailStep",
@@ -38,6 +40,7 @@ __all__ = [
     "SendSignal",
     "SetTimer",
     "StartAttempt",
+    "StartChild",
     "StartMap",
     "StartReply",
     "StoreArtifact",
@@ -263,6 +266,35 @@ class CompleteMap(_Command, frozen=True, kw_only=True):
     total: int | None = None
 
 
+class StartChild(_Command, frozen=True, kw_only=True):
+    """Have a child job. Changes nothing where it is had already, unless a retry takes it up again."""
+
+    attempt: int
+    name: str
+    child_id: UUID
+    kind: str
+    round: int = 0
+
+
+class CreateChild(_Command, frozen=True, kw_only=True):
+    """Make the child itself, queued at once. Changes nothing where it exists."""
+
+    parent: UUID
+    kind: str
+    prompt: str
+    request: Any = None
+    approvals: tuple[str, ...] = ()
+
+
+class EndChild(_Command, frozen=True, kw_only=True):
+    """A child came to its end, retried `round` times. Changes nothing where that is known, or another round is waited for."""
+
+    child_id: UUID
+    status: Literal["done", "failed", "cancelled"]
+    round: int
+    error: Failure | None = None
+
+
 class ReportProgress(_Command, frozen=True, kw_only=True):
     """Tell how far something has come."""
 
@@ -317,6 +349,9 @@ JobCommand = (
     | SuspendAttempt
     | StartMap
     | CompleteMap
+    | StartChild
+    | CreateChild
+    | EndChild
     | ReportProgress
     | StoreArtifact
     | CompleteJob

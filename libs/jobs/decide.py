@@ -9,13 +9,16 @@ from uuid import UUID, uuid5
 import msgspec
 
 from libs.events.errors import NoSuchAggregate
+from libs.jobs import children
 from libs.jobs.commands import (
     ApproveStep,
     AwaitSignal,
     CancelJob,
     CompleteJob,
     CompleteMap,
+    CreateChild,
     CreateJob,
+    EndChild,
     FailJob,
     FailReply,
     FailStep,
@@ -31,6 +34,7 @@ from libs.jobs.commands import (
     SendSignal,
     SetTimer,
     StartAttempt,
+    StartChild,
     StartMap,
     StartReply,
     StoreArtifact,
@@ -114,8 +118,10 @@ def decide(job: Job | None, command: JobCommand, *, command_id: UUID | None = No
     """The events that the command makes, none where it changes nothing (a repeat above all).
 
     A command from the wire comes with its id; what it may not do becomes `CommandRefused`. A worker's command raises `FenceLost` where
-    its attempt is not the job's current one. Raises `NoSuchJob` for anything but `CreateJob` before the job exists.
+    its attempt is not the job's current one. Raises `NoSuchJob` for anything but `CreateJob` and `CreateChild` before the job exists.
     """
+    if isinstance(command, CreateChild):
+        return children.create_child(job, command)
     if isinstance(command, CreateJob):
         return _create(command, command_id) if job is None else []
     if job is None:
@@ -263,6 +269,8 @@ _WorkflowCommand = (
     | SuspendAttempt
     | StartMap
     | CompleteMap
+    | StartChild
+    | EndChild
     | ReportProgress
     | StoreArtifact
     | CompleteJob
@@ -271,7 +279,7 @@ _WorkflowCommand = (
 
 
 def _decide_workflow(job: Job, command: _WorkflowCommand) -> Sequence[JobEvent]:
-    if not isinstance(command, StartAttempt | FireTimer) and (
+    if not isinstance(command, StartAttempt | FireTimer | EndChild) and (
         job.attempt is None or job.attempt.number != command.attempt
     ):
         raise FenceLost
@@ -327,6 +335,10 @@ def _decide_workflow(job: Job, command: _WorkflowCommand) -> Sequence[JobEvent]:
                 return []
             taken = shards.total if command.total is None else command.total
             return [MapCompleted(name=command.name, attempt=command.attempt, total=taken, digest=command.digest)]
+        case StartChild():
+            return children.start_child(job, command)
+        case EndChild():
+            return children.end_child(job, command)
         case ReportProgress():
             before = job.progress.get(command.name)
             said = (command.done, command.total, command.message)

@@ -19,6 +19,8 @@ __all__ = [
     "ApprovalRequested",
     "ArtifactStored",
     "AttemptSuspended",
+    "ChildEnded",
+    "ChildStarted",
     "CommandRefused",
     "Failure",
     "JobCancelled",
@@ -79,6 +81,7 @@ class JobCreated(Event, frozen=True, kw_only=True):
     talks: bool
     request: Any = None  # what kinds without a talk are given: any JSON
     approvals: tuple[str, ...] = ()  # where a person wants to be asked before it goes on
+    parent: UUID | None = None  # the owner's job whose workflow made this one
 
 
 class JobQueued(Event, frozen=True, kw_only=True):
@@ -282,6 +285,26 @@ class MapCompleted(Event, frozen=True, kw_only=True):
     digest: str
 
 
+class ChildStarted(Event, frozen=True, kw_only=True):
+    """The workflow wants another job done and will look for its end. `round` rises where a failed or cancelled child is retried."""
+
+    name: str
+    attempt: int
+    child_id: UUID
+    kind: str
+    round: int = 0
+
+
+class ChildEnded(Event, frozen=True, kw_only=True):
+    """A child is done, failed (with its `error`) or cancelled; its result is read from its own log."""
+
+    name: str
+    child_id: UUID
+    status: Literal["done", "failed", "cancelled"]
+    round: int = 0
+    error: Failure | None = None
+
+
 class ProgressReported(Event, frozen=True, kw_only=True):
     """How far something has come: a bounded number of these per job, finer progress is never stored."""
 
@@ -338,6 +361,8 @@ JobEvent = (
     | TimerFired
     | MapStarted
     | MapCompleted
+    | ChildStarted
+    | ChildEnded
     | ProgressReported
     | ArtifactStored
     | AppStored

@@ -17,6 +17,8 @@ from libs.jobs.events import (
     AppStored,
     ArtifactStored,
     AttemptSuspended,
+    ChildEnded,
+    ChildStarted,
     CommandRefused,
     JobCancelled,
     JobCompleted,
@@ -46,6 +48,7 @@ from libs.jobs.state import (
     Approval,
     Artifact,
     Attempt,
+    Child,
     Decision,
     Job,
     Message,
@@ -93,6 +96,7 @@ def _created(recorded: Recorded[JobEvent]) -> Job:
         talks=event.talks,
         request=event.request,
         approvals=event.approvals,
+        parent=event.parent,
         status=Status.COLLECTING if event.talks else Status.QUEUED,
         version=recorded.version,
         created_at=recorded.time,
@@ -152,6 +156,7 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:
                 "error": None,
                 "failed_step": None,
                 **_taken_up(job),
+                "retries": job.retries + 1,
                 "stalls": 0,
                 "reply_stalls": 0,
                 "reply_failures": 0,
@@ -259,6 +264,12 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:
         case MapCompleted():
             shards = replace(job.maps[event.name], digest=event.digest, taken=event.total)
             return {"maps": {**job.maps, event.name: shards}, "progressed": True}
+        case ChildStarted():
+            child = Child(id=event.child_id, kind=event.kind, round=event.round)
+            return {"children": {**job.children, event.name: child}, "progressed": True}
+        case ChildEnded():
+            child = replace(job.children[event.name], status=Status(event.status), error=event.error)
+            return {"children": {**job.children, event.name: child}}
         case ProgressReported():
             before = job.progress.get(event.name)
             progress = Progress(
@@ -288,7 +299,9 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:
 
 
 def _taken_up(job: Job) -> dict[str, Any]:
-    """What a retry forgets so that the job can get past where it failed: tries, the failure that ended it, its delays, its timeout."""
+    """What a retry forgets so that the job can get past where it failed: tries, the failure that ended it, its delays, its timeout.
+
+    A child that failed is taken up again with it, unless something else is what stopped the job; so are those that ended with it."""
     stopped_by = job.failed_step
     given_up = {name: each for name, each in job.given_up.items() if stopped_by is not None and name != stopped_by}
     timers = {name: each for name, each in job.timers.items() if not name.startswith("retry-")}
@@ -296,4 +309,9 @@ def _taken_up(job: Job) -> dict[str, Any]:
     if job.error is not None and job.error.code == "wait_timed_out" and stopped_by in signals:
         signals = {name: each for name, each in signals.items() if name != stopped_by}
         timers.pop(f"signal-{stopped_by}", None)
-    return {"tries": {}, "given_up": given_up, "timers": timers, "signals": signals}
+    children = {}
+    for name, child in job.children.items():
+        failed = child.status is Status.FAILED and stopped_by in (None, name)
+        again = failed or child.status is Status.CANCELLED
+        children[name] = replace(child, again=True) if again else child
+    return {"tries": {}, "given_up": given_up, "timers": timers, "signals": signals, "children": children}

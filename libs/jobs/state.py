@@ -18,6 +18,7 @@ __all__ = [
     "Approval",
     "Artifact",
     "Attempt",
+    "Child",
     "Decision",
     "Job",
     "Message",
@@ -125,6 +126,17 @@ class Shards(_Part, frozen=True, kw_only=True):
     taken: int | None = None  # how many results it was completed with, from the first on
 
 
+class Child(_Part, frozen=True, kw_only=True):
+    """A job of this job's own. `status` is None while its end is waited for; `again`: it is retried once the workflow comes to it."""
+
+    id: UUID
+    kind: str
+    round: int = 0
+    status: Status | None = None
+    error: Failure | None = None
+    again: bool = False
+
+
 class Progress(_Part, frozen=True, kw_only=True):
     """The latest stored report of a name, and how many of them were stored."""
 
@@ -168,6 +180,8 @@ class Job(_Part, frozen=True, kw_only=True):
     failed_step: str | None = None
     result: msgspec.Raw = msgspec.Raw(b"null")
     app: App | None = None
+    parent: UUID | None = None  # of the same owner
+    retries: int = 0  # how often it was retried
 
     messages: tuple[Message, ...] = ()
     unanswered: tuple[UUID, ...] = ()  # ids of user messages that want a reply, oldest first
@@ -189,14 +203,20 @@ class Job(_Part, frozen=True, kw_only=True):
     timers: dict[str, Timer] = {}
     signals: dict[str, Signal] = {}
     maps: dict[str, Shards] = {}
+    children: dict[str, Child] = {}
     progress: dict[str, Progress] = {}
     artifacts: tuple[Artifact, ...] = ()
 
     handled: frozenset[UUID] = frozenset()  # commands that made an event: a repeat changes nothing
     commands_decided: dict[str, int] = {}  # per service: the stream sequence of the latest command decided
 
+    @property
+    def children_open(self) -> dict[str, Child]:
+        """The children whose end is not known here."""
+        return {name: child for name, child in self.children.items() if child.status is None}
+
     def wait_over(self, wait: str) -> bool:
-        """Whether `approval/<name>`, `timer/<name>` or `signal/<name>` no longer holds the job up."""
+        """Whether `approval/<name>`, `timer/<name>`, `signal/<name>` or `child/<name>` no longer holds the job up."""
         what, _, name = wait.partition("/")
         match what:
             case "approval":
@@ -206,5 +226,7 @@ class Job(_Part, frozen=True, kw_only=True):
             case "signal":
                 timer = self.timers.get(f"signal-{name}")
                 return self.signals[name].received or (timer is not None and timer.fired)
+            case "child":
+                return self.children[name].status is not None
             case _:
                 raise ValueError(f"nothing waits for {wait!r}")

@@ -22,6 +22,7 @@ from libs.jobs.commands import (
     CompleteJob,
     CompleteMap,
     CreateJob,
+    EndChild,
     FailJob,
     FailReply,
     FailStep,
@@ -37,6 +38,7 @@ from libs.jobs.commands import (
     SendSignal,
     SetTimer,
     StartAttempt,
+    StartChild,
     StartMap,
     StartReply,
     StoreArtifact,
@@ -260,6 +262,7 @@ def _worker(
         f"timer/{each}" for each in job.timers if not each.startswith("signal-")
     ]
     waits += [f"signal/{each}" for each in job.signals]
+    waits += [f"child/{each}" for each in job.children]
     held = tuple(wait for wait in waits if not job.wait_over(wait))
     if held:
         yield SuspendAttempt(attempt=attempt, waits=held)
@@ -267,6 +270,10 @@ def _worker(
     yield StartMap(attempt=attempt, name=name, total=3)
     if name in job.maps:
         yield CompleteMap(attempt=attempt, name=name, digest="SHA-256=x")
+    again = name in job.children
+    yield StartChild(attempt=attempt, name=name, child_id=life.id(name), kind="other", round=int(again))
+    for status in ("done", "failed", "cancelled"):
+        yield EndChild(child_id=life.id(name), status=status, round=number % 2, error=error)
     yield ReportProgress(attempt=attempt, name=name, done=0.5, message=text, data=data)
     yield StoreArtifact(
         attempt=attempt, name=name, media_type="text/plain", size=number, digest=f"SHA-256={number}", object="o"

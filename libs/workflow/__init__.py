@@ -6,8 +6,10 @@ and that an outdated worker can write nothing.
 """
 
 from libs.jobs.events import Usage
+from libs.workflow.children import Child, ChildJob
 from libs.workflow.context import JobContext
 from libs.workflow.errors import (
+    ChildFailed,
     Misuse,
     ShardFailed,
     StepFailed,
@@ -27,6 +29,9 @@ from libs.workflow.waits import Listener
 __all__ = [
     "App",
     "Artifact",
+    "Child",
+    "ChildFailed",
+    "ChildJob",
     "JobContext",
     "Listener",
     "Misuse",

@@ -81,9 +81,9 @@ class Attempt:
         self.number = job.attempt.number
         self.worker = job.attempt.worker
         self.host = host
-        self._jobs = jobs
+        self.jobs = jobs
         self._lease_lost = lease_lost
-        self._cause = cause
+        self.cause = cause
         self._names: dict[tuple[str, str], str] = {}
         self._active = 0  # steps, maps and other work under way
         self._steps = 0  # of these, what must not be cut short when the worker is asked to stop
@@ -211,7 +211,7 @@ class Attempt:
         self.check()
         committed = await self.insist(lambda: self._decide(command))
         if committed is None:
-            self._take(self._jobs.peek(self.stream) or self.job)
+            self._take(self.jobs.peek(self.stream) or self.job)
             self._stop(Lost())
             raise asyncio.CancelledError
         self.job, events = committed
@@ -219,20 +219,22 @@ class Attempt:
             self._resolve()
         return events
 
-    async def wait(self, wait: str) -> None:
-        """Return when the wait (`approval/plan`, `timer/nap`, ...), which the log knows, is over; meanwhile the worker may be let go."""
+    async def wait(self, *waits: str) -> None:
+        """Return when one of the waits (`approval/plan`, `timer/nap`, ...), which the log knows, is over; meanwhile the worker may be let go."""
         if self._owed:
             await self.begin()
             self.end()
-        if self.job.wait_over(wait):
+        if any(map(self.job.wait_over, waits)):
             return
         await self._open()
-        over = self._waiting[wait] = asyncio.get_running_loop().create_future()
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.update(dict.fromkeys(waits, over))
         self._settle()
         try:
             await over
         finally:
-            self._waiting.pop(wait, None)
+            for wait in waits:
+                self._waiting.pop(wait, None)
             if self._waiting and not self._active:
                 self._settle()
 
@@ -297,12 +299,12 @@ class Attempt:
             self._resolve()
 
     async def _load(self) -> Job:
-        job, _ = await self._jobs.load(self.stream)
+        job, _ = await self.jobs.load(self.stream)
         return job or self.job
 
     async def _decide(self, command: JobCommand) -> tuple[Job, Sequence[Recorded[JobEvent]]] | None:
         try:
-            committed = await self._jobs.transact(self.stream, lambda job: decide(job, command), cause=self._cause)
+            committed = await self.jobs.transact(self.stream, lambda job: decide(job, command), cause=self.cause)
         except FenceLost:
             return None
         return committed.state or self.job, committed.events

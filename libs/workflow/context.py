@@ -10,6 +10,7 @@ from uuid import UUID
 from libs.events.objects import digest
 from libs.jobs.commands import StoreArtifact
 from libs.workflow import maps, waits
+from libs.workflow.children import Child, ChildJob, run_child, run_children
 from libs.workflow.progress import report
 from libs.workflow.retry import Retry
 from libs.workflow.steps import run_step
@@ -207,6 +208,76 @@ class JobContext:
         fails inside the loop, its retry takes the rest. Raises `ShardFailed` when it comes to a shard whose policy gave up.
         """
         return Results(self._attempt, name, fn, items, window)
+
+    @overload
+    async def child(
+        self,
+        name: str,
+        *,
+        kind: str,
+        prompt: str = "",
+        request: Any = None,
+        approvals: Sequence[str] = (),
+        check: bool = True,
+    ) -> Child[Any]: ...
+
+    @overload
+    async def child(
+        self,
+        name: str,
+        *,
+        kind: str,
+        prompt: str = "",
+        request: Any = None,
+        approvals: Sequence[str] = (),
+        check: bool = True,
+        type: type[T],
+    ) -> Child[T]: ...
+
+    async def child(
+        self,
+        name: str,
+        *,
+        kind: str,
+        prompt: str = "",
+        request: Any = None,
+        approvals: Sequence[str] = (),
+        check: bool = True,
+        type: Any = Any,  # noqa: A002
+    ) -> Child[Any]:
+        """Have a job of this kind done for the same owner, and return it at its end, with its result as `type`.
+
+        It is a job like any other, queued at once, and made once however often this is run again; meanwhile no worker is held. Where it
+        fails or is called off, `ChildFailed` is raised, unless `check` is False. It is called off when this job ends first, and taken up
+        again when this job is retried. For many at once, `children` is cheaper than `asyncio.gather`.
+        """
+        order = ChildJob(name=name, kind=kind, prompt=prompt, request=request, approvals=tuple(approvals))
+        return await run_child(self._attempt, order, type, check)
+
+    @overload
+    async def children(
+        self, jobs: Iterable[ChildJob], *, at_once: int = 16, check: bool = True, name: str = "children"
+    ) -> list[Child[Any]]: ...
+
+    @overload
+    async def children(
+        self, jobs: Iterable[ChildJob], *, at_once: int = 16, check: bool = True, name: str = "children", type: type[T]
+    ) -> list[Child[T]]: ...
+
+    async def children(
+        self,
+        jobs: Iterable[ChildJob],
+        *,
+        at_once: int = 16,
+        check: bool = True,
+        name: str = "children",
+        type: Any = Any,  # noqa: A002
+    ) -> list[Child[Any]]:
+        """As `child`, for up to 1,000, at most `at_once` of them at a time, in the order given; their ends are reported as progress `name`.
+
+        With `check`, the first that is not done ends it with `ChildFailed`.
+        """
+        return await run_children(self._attempt, tuple(jobs), type, at_once=at_once, check=check, name=name)
 
     async def progress(
         self, done: float, total: float | None = None, *, name: str = "progress", message: str = "", data: Any = None

@@ -9,7 +9,7 @@ import msgspec
 from libs.jobs.commands import CompleteJob, FailJob
 from libs.jobs.events import Failure
 from libs.process.clock import new_id
-from libs.workflow.errors import Misuse, StepFailed, WaitTimedOut, describe
+from libs.workflow.errors import ChildFailed, Misuse, StepFailed, WaitTimedOut, describe
 from libs.workflow.results import encode
 from libs.workflow.values import App
 
@@ -44,4 +44,5 @@ def failed(attempt: Attempt, error: BaseException) -> FailJob:
     elif code == "step_raised":
         code, message = "workflow_raised", f"The workflow raised {message}"
     failure = Failure(code=code, message=message, retryable=retryable)
-    return FailJob(attempt=attempt.number, error=failure, step=error.name if isinstance(error, WaitTimedOut) else None)
+    step = error.name if isinstance(error, WaitTimedOut | ChildFailed) else None
+    return FailJob(attempt=attempt.number, error=failure, step=step)

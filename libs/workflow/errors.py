@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 from libs.process.logs import redact_text
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from libs.jobs.events import Failure
 
 __all__ = [
+    "ChildFailed",
     "InvalidName",
     "Misuse",
     "NameTaken",
@@ -78,6 +81,20 @@ class WaitTimedOut(WorkflowError):
     def __init__(self, name: str) -> None:
         super().__init__(f"Nobody sent the signal {name!r} in time")
         self.name = name
+
+
+class ChildFailed(WorkflowError):
+    """A child job failed or was called off; catch it to go another way, or let it fail the job (a retry retries the child)."""
+
+    code = "child_failed"
+
+    def __init__(self, name: str, child_id: UUID, status: str, failure: Failure | None) -> None:
+        why = f": {failure.message}" if failure is not None else ""
+        super().__init__(f"The child job {name!r} {'was cancelled' if status == 'cancelled' else status}{why}")
+        self.name = name
+        self.child_id = child_id
+        self.status = status
+        self.failure = failure
 
 
 class Unrecoverable(WorkflowError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,9 +39,11 @@ from libs.jobs.events import EVENTS, JobEvent
 from libs.jobs.evolve import evolve
 from libs.jobs.state import Job
 from libs.process.clock import ManualClock
-from libs.workflow.attempt import Attempt, Outcome, Suspended
+from libs.workflow.attempt import Attempt, Ended, Outcome, Suspended
+from libs.workflow.errors import UnknownWorkflow
+from libs.workflow.family import Family
 from libs.workflow.ports import Delta, Limits, ShardResult, ShardTask
-from libs.workflow.registry import WorkflowFunction, shard_named
+from libs.workflow.registry import WorkflowFunction, Workflows, shard_named
 from libs.workflow.shards import compute
 
 __all__ = ["MemoryHost", "Workbench"]
@@ -150,8 +152,12 @@ class Workbench:
         approvals: Sequence[str] = (),
         kind: str = "test",
         store: MemoryStore[JobEvent] | None = None,
+        children: Mapping[str, WorkflowFunction] | None = None,
     ) -> None:
+        """`children` are the workflows of other kinds that this one has done; those registered with `@workflow` are known."""
         self.function = function
+        self._workflows = Workflows({}, children)
+        self._children: dict[str, Workbench] = {}
         self.clock = ManualClock()
         self.store = store or MemoryStore(EVENTS)
         self.host = MemoryHost(self.clock, Repository(self.store, evolve, clock=self.clock))
@@ -168,11 +174,14 @@ class Workbench:
         """Forget everything but the log, as a new process does. `through` may wrap the store, to let it fail."""
         self._attempt = None
         self.jobs: Repository[Job, JobEvent] = Repository(through or self.store, evolve, clock=self.clock)
+        self._family = Family(self.jobs)
 
     async def run(self, *, skip_time: bool = True) -> Job:
-        """Run until the job ends or waits for a person, a signal or, unless `skip_time`, a time; return the job."""
+        """Run until the job, with its children, ends or waits for a person, a signal or, unless `skip_time`, a time; return the job."""
         while True:
             outcome = await self.attempt_once()
+            if not isinstance(outcome, Ended) and await self._run_children(skip_time):
+                continue
             if not isinstance(outcome, Suspended) or not skip_time or not await self._next_timer():
                 return await self.job()
 
@@ -183,11 +192,30 @@ class Workbench:
         committed = await self.jobs.transact(self.stream, lambda job: decide(job, command), fresh=True)
         if not committed.events or committed.state is None or committed.state.attempt is None:
             return None
-        self._attempt = Attempt(self.jobs, committed.state, self.host)
+        attempt = self._attempt = Attempt(self.jobs, committed.state, self.host)
         try:
-            return await self._attempt.run(self.function)
+            outcome = await attempt.run(self.function)
         finally:
             self._attempt = None
+        if isinstance(outcome, Ended):
+            await self._family.ended(attempt.job)
+        return outcome
+
+    async def child(self, name: str) -> Workbench:
+        """A child that the workflow has started, to be answered, broken off and looked at in its turn."""
+        if name not in self._children:
+            known = (await self.job()).children[name]
+            function = self._workflows.get(known.kind)
+            if function is None:
+                raise UnknownWorkflow(
+                    f"no workflow does {known.kind!r} jobs: give it to the Workbench as one of `children`"
+                )
+            child = Workbench(function, store=self.store)
+            child.stream = StreamId(self.stream.owner, known.id)
+            child.clock, child.host, child._workflows = self.clock, self.host, self._workflows
+            child.restart()
+            self._children[name] = child
+        return self._children[name]
 
     async def advance(self, seconds: float) -> None:
         """Let time pass, and fire what has come due meanwhile."""
@@ -242,9 +270,17 @@ class Workbench:
         command_id = uuid5(_JOB, f"command-{self._commands}")
         cause = Cause(causation_id=command_id, correlation_id=command_id, command_sequence=self._commands)
         jobs = Repository(self.store, evolve, clock=self.clock)
-        return (
-            await jobs.transact(self.stream, lambda job: decide(job, command, command_id=command_id), cause=cause)
-        ).events
+        decided = await jobs.transact(self.stream, lambda job: decide(job, command, command_id=command_id), cause=cause)
+        if decided.state is not None and decided.state.status.ended:
+            await self._family.ended(decided.state)
+        return decided.events
+
+    async def _run_children(self, skip_time: bool) -> bool:
+        """Run the children that are waited for; whether one of them came to its end."""
+        names = list((await self.job()).children_open)
+        for name in names:
+            await (await self.child(name)).run(skip_time=skip_time)
+        return len((await self.job()).children_open) < len(names)
 
     async def _next_timer(self) -> bool:
         """Jump to the next due time, if any, and fire what is due then."""

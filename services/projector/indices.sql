@@ -4,6 +4,8 @@ CREATE INDEX jobs_newest ON jobs (owner_id, created_at DESC, id DESC);
 CREATE INDEX jobs_by_status ON jobs (owner_id, status, created_at DESC, id DESC);
 CREATE INDEX jobs_by_kind ON jobs (owner_id, kind, created_at DESC, id DESC);
 CREATE INDEX jobs_to_do ON jobs (id) WHERE needs IS NOT NULL;
+CREATE INDEX jobs_with_children ON jobs (id) WHERE children_open > 0;
+CREATE INDEX jobs_by_parent ON jobs (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX apps_newest ON apps (owner_id, created_at DESC, id DESC);
 CREATE INDEX approvals_open ON approvals (owner_id, requested_at DESC) WHERE decision = 'open';
 CREATE INDEX simulation_jobs_newest ON simulation_jobs (user_id, created_at DESC, job_id DESC);

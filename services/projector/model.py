@@ -27,7 +27,7 @@ __all__ = [
     "ddl",
 ]
 
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 """Raised whenever a table or what `views` writes changes: a projector that finds another number rebuilds."""
 
 # Times are ISO-8601 text and ids canonical UUID text throughout, as they stand in the log: nothing here needs to calculate with them.
@@ -174,6 +174,7 @@ class Fold(msgspec.Struct, frozen=True, omit_defaults=True):
     approvals: dict[str, ApprovalRow] = {}
     timers: dict[str, TimerRow] = {}
     signals: dict[str, str] = {}  # name -> awaited since
+    children: dict[str, tuple[str, str]] = {}  # name -> (id, started at)
     app_created_at: str | None = None
 
 
@@ -203,6 +204,8 @@ class JobRow(msgspec.Struct, kw_only=True):
     attempts: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    parent_id: str | None = None
+    children_open: int = 0
     waiting: str | None = None
     needs: str | None = None
     fold: Fold = Fold()
@@ -227,7 +230,8 @@ _JOBS = {
     "request": "json", "approvals": "json", "requirements_summary": _TEXT, "status": _TEXT, "error_code": _TEXT,
     "error_message": _TEXT, "failed_step": _TEXT, "result": "json", "version": _INTEGER, "sequence": "bigint",
     "created_at": _TIME, "updated_at": _TIME, "attempt": _INTEGER, "worker": _TEXT, "attempts": _INTEGER,
-    "prompt_tokens": "bigint", "completion_tokens": "bigint", "waiting": "json", "needs": _TEXT, "fold": "json",
+    "prompt_tokens": "bigint", "completion_tokens": "bigint", "parent_id": _ID, "children_open": _INTEGER,
+    "waiting": "json", "needs": _TEXT, "fold": "json",
 }  # fmt: skip
 _EVENTS = {
     "job_id": _ID, "version": _INTEGER, "sequence": "bigint", "owner_id": _ID, "id": _ID, "type": _TEXT,

@@ -76,11 +76,19 @@ class BackOff:
 async def silent_jobs(
     connection: Connection, schema: str, *, after_seconds: float, limit: int = _LOOKED_AT_MAX
 ) -> list[Candidate]:
-    """Jobs with something to do and no event for that long, and jobs with a timer that is due for that long, the longest silent first."""
+    """Jobs with something to do and no event for that long; with a timer that is due for that long; with a child that ended that long ago,
+
+    or that they left open at their own end. The longest silent first."""
     rows = await connection.fetch(
         f"""
         SELECT needs AS service, owner_id, id, version, updated_at AS since FROM "{schema}".jobs
         WHERE needs IS NOT NULL AND updated_at < now() - make_interval(secs => $1)
+        UNION ALL
+        SELECT 'runner', p.owner_id, p.id, p.version, p.updated_at FROM "{schema}".jobs p
+        WHERE p.children_open > 0 AND p.needs IS NULL AND p.updated_at < now() - make_interval(secs => $1)
+          AND (p.status IN ('done', 'failed', 'cancelled') OR EXISTS (
+            SELECT FROM json_each(p.fold->'children') open JOIN "{schema}".jobs c ON c.id = (open.value->>0)::uuid
+            WHERE c.status IN ('done', 'failed', 'cancelled') AND c.updated_at < now() - make_interval(secs => $1)))
         UNION ALL
         SELECT DISTINCT ON (t.job_id) 'runner', t.owner_id, t.job_id, j.version, t.due
         FROM "{schema}".timers t JOIN "{schema}".jobs j ON j.id = t.job_id

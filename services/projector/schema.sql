@@ -51,7 +51,9 @@ CREATE TABLE jobs (
     attempts             integer     NOT NULL,
     prompt_tokens        bigint      NOT NULL,     -- of all model calls
     completion_tokens    bigint      NOT NULL,
-    waiting              json,                     -- {for: agent|user|runner|worker|approval|timer|signal, since, ...}; null once ended
+    parent_id            uuid,                     -- of the owner's job whose workflow made this one
+    children_open        integer     NOT NULL,     -- jobs this one has made and does not know the end of
+    waiting              json,                     -- {for: agent|user|runner|worker|approval|timer|signal|child, since, ...}; null once ended
     needs                text,                     -- the service that has something to do now: agents, runner or null
     fold                 json        NOT NULL      -- what else the next event must know; nobody else's business
 ) WITH (fillfactor = 80);

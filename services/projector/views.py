@@ -18,6 +18,8 @@ from libs.jobs.events import (
     AppStored,
     ArtifactStored,
     AttemptSuspended,
+    ChildEnded,
+    ChildStarted,
     CommandRefused,
     JobCancelled,
     JobCompleted,
@@ -97,6 +99,7 @@ def created(entry: Entry, event: JobEvent) -> JobRow:
         sequence=entry.sequence,
         created_at=entry.time,
         updated_at=entry.time,
+        parent_id=None if event.parent is None else str(event.parent),
         fold=Fold(since=entry.time),
     )
 
@@ -139,6 +142,10 @@ def change(job: JobRow, entry: Entry, event: JobEvent) -> Change:
             return Change({"status": status} | _NO_ERROR | {"fold": replace(fold, since=now)})
         case CommandRefused() | StepFailed() | MapStarted() | MapCompleted() | ProgressReported():
             return NOTHING
+        case ChildStarted():
+            return _children(fold, {**fold.children, event.name: (str(event.child_id), now)})
+        case ChildEnded():
+            return _children(fold, _without(fold.children, event.name))
         case UserMessagePosted():
             since = fold.since if fold.unanswered else now
             turns = (*fold.unanswered, str(event.message_id))
@@ -212,6 +219,10 @@ def _spent(job: JobRow, usage: Usage | None) -> dict[str, Any]:
         "prompt_tokens": job.prompt_tokens + usage.prompt_tokens,
         "completion_tokens": job.completion_tokens + usage.completion_tokens,
     }
+
+
+def _children(fold: Fold, still_open: dict[str, tuple[str, str]]) -> Change:
+    return Change({"children_open": len(still_open), "fold": replace(fold, children=still_open)})
 
 
 def _user_message(job: JobRow, entry: Entry, event: UserMessagePosted) -> MessageRow:

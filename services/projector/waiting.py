@@ -28,7 +28,7 @@ def waiting(job: JobRow) -> str | None:
     """JSON `{for, since, ...}`, or None for a job that has ended.
 
     `for` is `agent` (with the `turn`, and worker and attempt of a reply being written), `user`, `runner` (nobody has taken it),
-    `worker` (one is at it), or `approval`, `timer`, `signal` with `on`: every wait with its name, since when, and until when.
+    `worker` (one is at it), or `approval`, `timer`, `signal`, `child` with `on`: every wait with its name, since when, and until when.
     """
     return None if job.status in _ENDED else msgspec.json.encode(_waiting(job)).decode()
 
@@ -66,6 +66,8 @@ def _holds(fold: Fold, wait: str) -> bool:
             return name in fold.approvals
         case "timer":
             return name in fold.timers
+        case "child":
+            return name in fold.children
         case _:
             return name in fold.signals
 
@@ -78,5 +80,8 @@ def _wait(fold: Fold, wait: str) -> dict[str, Any]:
     if what == "timer":
         timer = fold.timers[name]
         return {"wait": wait, "since": timer.set_at, "due": timer.due}
+    if what == "child":
+        child, since = fold.children[name]
+        return {"wait": wait, "since": since, "job_id": child}
     timeout = fold.timers.get(f"signal-{name}")
     return {"wait": wait, "since": fold.signals[name]} | ({} if timeout is None else {"due": timeout.due})

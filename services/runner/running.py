@@ -28,7 +28,15 @@ log = structlog.get_logger(__name__)
 _JOBS = Gauge("jobstream_runner_jobs", "Jobs being run by this process.", registry=registry)
 
 # What can end a wait or an attempt from outside. Core NATS: a lost one is made up for by `check`.
-_TELLING = ("job_cancelled", "job_failed", "approval_granted", "approval_rejected", "signal_received", "timer_fired")
+_TELLING = (
+    "job_cancelled",
+    "job_failed",
+    "approval_granted",
+    "approval_rejected",
+    "signal_received",
+    "timer_fired",
+    "child_ended",
+)
 
 
 class Running:

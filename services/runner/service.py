@@ -24,11 +24,13 @@ from libs.process.settings import SettingsError
 from libs.profiles.handling import ProfileDecider
 from libs.profiles.repository import profile_repository
 from libs.workflow.errors import UnknownWorkflow
+from libs.workflow.family import Family
 from libs.workflow.ports import Limits
 from libs.workflow.registry import Workflows
 from libs.workflow.retry import Retry
 from services.runner import simulation
 from services.runner.build import Build
+from services.runner.endings import Endings
 from services.runner.host import NatsHost
 from services.runner.running import Running
 from services.runner.shards import Shards
@@ -100,6 +102,7 @@ async def run(
         clock = SystemClock()
         jobs = job_repository(nats, clock)
         limits = Limits(durable_delay_seconds=settings.durable_delay_seconds, cleanup_seconds=settings.cleanup_seconds)
+        family = Family(jobs)
         wakeups = WakeUps(
             nats,
             jobs,
@@ -107,6 +110,7 @@ async def run(
             NatsHost(nats, clock, limits),
             holder,
             running,
+            family,
             slots=settings.slots,
             stalls_max=settings.attempt_stalls_max,
             lease_seconds=leases["EVENTS"],
@@ -131,7 +135,7 @@ async def run(
 
         profiles = ProfileDecider(SERVICE, profile_repository(nats, clock))
         commands = CommandHandler(CommandLog(nats), JobDecider(SERVICE, jobs), profiles)
-        listen("COMMANDS", commands, _COMMANDS, _DELIVERIES_MAX)
+        listen("COMMANDS", Endings(commands, jobs, family), _COMMANDS, _DELIVERIES_MAX)
         listen("EVENTS", wakeups, settings.slots)
         listen("WAKEUPS", wakeups, _HINTS)
         listen("TIMERS", Timers(jobs, clock), _COMMANDS)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from libs.jobs.repository import Jobs
     from libs.jobs.state import Attempt as Hold
     from libs.jobs.state import Job
+    from libs.workflow.family import Family
     from libs.workflow.ports import Host
     from libs.workflow.registry import WorkflowFunction, Workflows
     from services.runner.running import Running
@@ -55,6 +56,7 @@ class WakeUps:
         host: Host,
         holder: Holder,
         running: Running,
+        family: Family,
         *,
         slots: int,
         stalls_max: int,
@@ -66,6 +68,7 @@ class WakeUps:
         self._host = host
         self._holder = holder
         self._running = running
+        self._family = family
         self._slots = asyncio.Semaphore(slots)
         self._stalls_max = stalls_max
         self._lease_seconds = lease_seconds
@@ -74,10 +77,13 @@ class WakeUps:
         stream = delivery.subject.stream
         job, _ = await self._jobs.load(stream)
         if job is None or job.status.ended:
+            if job is not None:
+                await self._family.ended(job, delivery.cause)
             self._jobs.forget(stream)
             return Done()
         if delivery.is_hint:
             job = await self._look_after_timers(job)
+            job = await self._family.look_after(job)
         stale = job.attempt
         if stale is not None and await self._is_held(stream, stale):
             self._running.notify(stream)
@@ -104,6 +110,8 @@ class WakeUps:
         with self._holder.hold(stream, job.attempts + 1):
             started, job = await self._start(job, stale, cause)
             if started is None:
+                if job.status.ended:
+                    await self._family.ended(job, cause)
                 return Done()
             with self._holder.hold(stream, started.attempt):
                 await faults.reach("attempt.after_start")
@@ -112,6 +120,8 @@ class WakeUps:
                     log.info("attempt.started", attempt=started.attempt, kind=job.kind)
                     outcome = await attempt.run(function)
         await faults.reach("attempt.before_end")
+        if isinstance(outcome, Ended):
+            await self._family.ended(attempt.job, cause)
         metrics.attempts.labels(type(outcome).__name__.lower()).inc()
         log.info("attempt.over", attempt=started.attempt, outcome=outcome)
         self._jobs.forget(stream)
@@ -157,7 +167,10 @@ class WakeUps:
         if started is not None:
             message = f"No runner knows how to do {job.kind!r} jobs"
             command = FailJob(attempt=started.attempt, error=Failure(code="unknown_kind", message=message))
-            await self._jobs.transact(job.stream, lambda now: decide(now, command), cause=delivery.cause)
+            failed = await self._jobs.transact(job.stream, lambda now: decide(now, command), cause=delivery.cause)
+            job = failed.state or job
+        if job.status.ended:
+            await self._family.ended(job, delivery.cause)
         return Done()
 
     async def _look_after_timers(self, job: Job) -> Job:

@@ -62,6 +62,8 @@ def shown(job: Job) -> dict[str, Any]:
         "attempt": job.attempt.number if job.attempt else None,
         "worker": job.attempt.worker if job.attempt else None,
         "attempts": job.attempts,
+        "parent_id": str(job.parent) if job.parent else None,
+        "children_open": len(job.children_open),
     }
 
 

@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from libs.events.subjects import StreamId
-from libs.jobs.commands import CreateJob, RequestApproval, SetTimer, StartAttempt, SuspendAttempt
+from libs.jobs.commands import (
+    CancelJob,
+    CreateJob,
+    EndChild,
+    RequestApproval,
+    SetTimer,
+    StartAttempt,
+    StartChild,
+    SuspendAttempt,
+)
 from libs.jobs.testing import Life, build_history
 from services.projector.reconciler import BackOff, Candidate, Reconciler, silent_jobs
 from tests.services.projector.conftest import World, a_stream
@@ -118,6 +127,43 @@ async def test_waiting_and_ended_jobs_are_left_alone(world: World) -> None:
 async def test_a_timer_that_is_due_and_did_not_fire_is_the_runners(world: World) -> None:
     life = suspended(datetime.now(UTC) - timedelta(minutes=10))
     assert await silent(world, life) == {life.stream: "runner"}
+
+
+def parent_of(*children: Life, ended: bool = False) -> Life:
+    life = queued()
+    life.do(StartAttempt(worker="runner-1"))
+    for number, child in enumerate(children):
+        life.do(StartChild(attempt=1, name=f"cell-{number}", child_id=child.stream.id, kind="other"))
+    waits = tuple(f"child/cell-{number}" for number in range(len(children)))
+    life.do(CancelJob() if ended else SuspendAttempt(attempt=1, waits=waits))
+    return life
+
+
+def finished() -> Life:
+    life = queued()
+    life.do(CancelJob())
+    return life
+
+
+async def test_a_parent_that_missed_its_childs_end_is_the_runners(world: World) -> None:
+    over, waiting = finished(), suspended()
+    parent = parent_of(waiting, over)
+    assert await silent(world, over, waiting, parent) == {parent.stream: "runner"}
+
+
+async def test_a_parent_that_knows_which_children_ended_is_left_alone(world: World) -> None:
+    over, waiting = finished(), suspended()
+    parent = parent_of(waiting, over)
+    parent.do(EndChild(child_id=over.stream.id, status="cancelled", round=0))
+    parent.do(StartAttempt(worker="runner-1"))
+    parent.do(SuspendAttempt(attempt=2, waits=("child/cell-0",)))
+    assert await silent(world, over, waiting, parent) == {}
+
+
+async def test_an_ended_parent_with_open_children_is_the_runners(world: World) -> None:
+    waiting = suspended()
+    parent = parent_of(waiting, ended=True)
+    assert await silent(world, waiting, parent) == {parent.stream: "runner"}
 
 
 async def test_hints_lie_in_the_stream_wakeups_once_a_job(world: World) -> None:

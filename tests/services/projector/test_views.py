@@ -13,10 +13,13 @@ from libs.events.subjects import StreamId
 from libs.jobs.commands import (
     ApproveStep,
     AwaitSignal,
+    CreateChild,
     CreateJob,
+    EndChild,
     RequestApproval,
     SetTimer,
     StartAttempt,
+    StartChild,
     SuspendAttempt,
 )
 from libs.jobs.testing import Life, build_history, histories
@@ -125,6 +128,26 @@ def test_a_suspended_job_says_what_it_waits_for_and_needs_nobody() -> None:
     on = [{"wait": "approval/plan", "since": asked_at, "version": 3, "summary": "Build it?"}]
     assert waiting_of(life) == {"for": "approval", "since": life.now.isoformat(), "on": on}
     assert job.needs is None
+
+
+def test_a_job_that_waits_for_a_child_says_for_which() -> None:
+    life = started()
+    life.do(StartChild(attempt=1, name="cell", child_id=UUID(int=9), kind="simulation"))
+    noted_at = life.now.isoformat()
+    life.do(SuspendAttempt(attempt=1, waits=("child/cell",)))
+    on = [{"wait": "child/cell", "since": noted_at, "job_id": str(UUID(int=9))}]
+    assert waiting_of(life) == {"for": "child", "since": life.now.isoformat(), "on": on}
+    job, _ = folding.project(life.history)
+    assert (job.needs, job.children_open) == (None, 1)
+    life.do(EndChild(child_id=UUID(int=9), status="done", round=0))
+    job, _ = folding.project(life.history)
+    assert (job.needs, job.children_open) == ("runner", 0)
+
+
+def test_a_child_names_its_parent() -> None:
+    life = Life(STREAM)
+    life.do(CreateChild(parent=UUID(int=8), kind="other", prompt=""))
+    assert folding.project(life.history)[0].parent_id == str(UUID(int=8))
 
 
 def test_a_granted_approval_makes_the_job_the_runners_again() -> None:

@@ -33,7 +33,7 @@ from libs.process.clock import SystemClock, new_id
 from libs.process.serving import serving
 
 LEASE_SECONDS = 2.0
-KINDS = ("test", "slow", "map", "stream", "waits", "forever", "flaky", "mixed")
+KINDS = ("test", "slow", "map", "stream", "family", "cell", "waits", "forever", "flaky", "mixed")
 
 
 class Replica:

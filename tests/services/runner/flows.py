@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from libs.workflow import JobContext, Retry, ShardContext, StepContext, shard
+from libs.workflow import ChildJob, JobContext, Retry, ShardContext, StepContext, shard
 
 
 def note(line: str) -> None:
@@ -109,6 +109,22 @@ async def stream_flow(job: JobContext) -> list[int]:
             break
     await job.step("after", work, "after")
     return taken
+
+
+async def cell_flow(job: JobContext) -> int:
+    """`request`: a number to square; a negative one fails, unless its file is there by now."""
+    number, seconds = job.request
+    await job.step("compute", work, f"cell {number}", seconds)
+    if number < 0 and not Path(os.environ["LEDGER"]).with_name("mended").exists():
+        raise ValueError(f"cell {number} is broken")
+    return number * number
+
+
+async def family_flow(job: JobContext) -> list[int | None]:
+    """`request`: the cells, how many at once, and how long each takes."""
+    numbers, at_once, seconds = job.request
+    orders = [ChildJob(name=f"cell-{number}", kind="cell", request=[number, seconds]) for number in numbers]
+    return [child.result for child in await job.children(orders, at_once=at_once, type=int)]
 
 
 async def mixed_flow(job: JobContext) -> object:

@@ -23,6 +23,7 @@ from libs.jobs.liveness import Holder
 from libs.jobs.state import Job
 from libs.process.clock import ManualClock, new_id
 from libs.workflow import JobContext
+from libs.workflow.family import Family
 from libs.workflow.registry import Workflows
 from libs.workflow.testing import MemoryHost
 from services.runner import wakeups
@@ -58,6 +59,7 @@ class Office:
             MemoryHost(self.clock, self.jobs),
             self.holder,
             self.running,
+            Family(self.jobs),
             slots=slots,
             stalls_max=3,
             lease_seconds=7.0,
