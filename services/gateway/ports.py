@@ -99,9 +99,12 @@ class ReadModels(Protocol):
 
 
 class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """`parent`: the jobs that this one's workflow made; None: those that people asked for."""
+
     status: str | None = None
     kind: str | None = None
     text: str | None = None
+    parent: UUID | None = None
 
 
 class Objects(Protocol):

@@ -17,7 +17,8 @@ from services.gateway.resources import AppView, JobSummary, JobView, MessageView
 __all__ = ["PostgresModels"]
 
 _SUMMARY = (
-    "id, kind, initial_prompt, prompt, requirements_summary, status, error_message, version, created_at, updated_at"
+    "id, kind, initial_prompt, prompt, requirements_summary, status, error_message, version, created_at, updated_at, "
+    "parent_id"
 )
 _APP = "id, job_id, spec, created_at, updated_at"
 
@@ -105,6 +106,10 @@ class PostgresModels:
             add("kind = {}", where.kind)
         if where.text:
             add("prompt ILIKE {}", f"%{_like(where.text)}%")
+        if where.parent is None:
+            conditions.append("parent_id IS NULL")
+        else:
+            add("parent_id = {}", where.parent)
         if after is not None:
             add("(created_at, id) < ({}, {})", after.created_at, after.id)
         statement = (

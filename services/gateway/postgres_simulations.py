@@ -14,7 +14,9 @@ from services.gateway.simulation_views import KINDS, order_parts
 
 __all__ = ["PostgresSimulations"]
 
-_COMMON = "j.id, j.owner_id, j.kind, j.status, j.prompt, j.error_message, j.version, j.created_at, j.updated_at"
+_COMMON = (
+    "j.id, j.owner_id, j.kind, j.status, j.prompt, j.error_message, j.version, j.created_at, j.updated_at, j.parent_id"
+)
 
 _stored = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw] | str | float | bool | None)
 
@@ -57,6 +59,11 @@ class PostgresSimulations:
         if where.status is not None:
             arguments.append(where.status)
             conditions.append(f"j.status = ${len(arguments)}")
+        if where.parent is None:
+            conditions.append("j.parent_id IS NULL")
+        else:
+            arguments.append(where.parent)
+            conditions.append(f"j.parent_id = ${len(arguments)}")
         if after is not None:
             arguments += [after.created_at, after.id]
             conditions.append(f"(j.created_at, j.id) < (${len(arguments) - 1}, ${len(arguments)})")
@@ -88,6 +95,7 @@ def _common(row: Any) -> dict[str, Any]:
         "version": row["version"],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
+        "parent_id": row["parent_id"],
     }
 
 

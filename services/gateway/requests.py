@@ -105,10 +105,12 @@ class SignalBody(_Input, frozen=True, kw_only=True):
 
 
 class JobsQuery(_Input, frozen=True, kw_only=True):
-    """`q` looks for a part of the prompt, in any case; `cursor` comes from the `Link` header."""
+    """`q` looks for a part of the prompt, in any case; `parent`: the jobs that this one's workflow made, which are left out otherwise;
+    `cursor` comes from the `Link` header."""
 
     status: StatusName | None = None
     kind: Annotated[str, Meta(max_length=64)] | None = None
+    parent: UUID | None = None
     q: Annotated[str, Meta(max_length=200)] | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     cursor: Annotated[str, Meta(max_length=200)] | None = None

@@ -46,7 +46,7 @@ class Session(TokenPair, frozen=True, kw_only=True):
 
 
 class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A job without its history."""
+    """A job without its history. `parent_id` names the job whose workflow made it, null where a person did."""
 
     id: UUID
     kind: str
@@ -58,6 +58,7 @@ class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     created_at: datetime
     updated_at: datetime
+    parent_id: UUID | None = None
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,7 +47,7 @@ def simulation_of_job(job: Job) -> SimulationView:
         version=job.version,
         created_at=job.created_at,
         updated_at=job.updated_at,
-        parent_id=None,
+        parent_id=job.parent,
         normalised=parts.normalised,
         notes=parts.notes,
     )
@@ -68,7 +68,6 @@ def wanted_simulation(owner: UUID, job_id: UUID, command: CreateJob, time: datet
         version=0,
         created_at=time,
         updated_at=time,
-        parent_id=None,
         normalised=parts.normalised,
         notes=parts.notes,
     )

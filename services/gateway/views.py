@@ -39,6 +39,7 @@ def job_view(job: Job) -> JobView:
         version=job.version,
         created_at=job.created_at,
         updated_at=job.updated_at,
+        parent_id=job.parent,
         steps=tuple(step_view(step) for step in sorted(job.steps.values(), key=lambda step: step.order)),
         messages=tuple(message_view(message) for message in job.messages),
     )

@@ -77,11 +77,17 @@ def job_handlers(gate: Gate, creation: Creation, jobs: Jobs, lists: Lists) -> li
     async def list_jobs(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         query = query_of(request, JobsQuery)
-        where = JobFilter(status=query.status, kind=query.kind, text=query.q)
+        where = JobFilter(status=query.status, kind=query.kind, text=query.q, parent=query.parent)
         after = decode_cursor(query.cursor)
         found = await lists.jobs(principal.user_id, where, after=after, limit=query.limit + 1)
         page, cursor = cut(found, query.limit)
-        parameters = {"status": query.status, "kind": query.kind, "q": query.q, "limit": query.limit}
+        parameters = {
+            "status": query.status,
+            "kind": query.kind,
+            "parent": query.parent,
+            "q": query.q,
+            "limit": query.limit,
+        }
         return answer(page, headers=next_link("/api/jobs/", parameters, cursor))
 
     @get("/api/jobs/{job_id:str}", opt={"operation": READ})

@@ -178,6 +178,7 @@ class MemoryModels:
             job_view(job)
             for job in self._jobs(owner)
             if (where.status in (None, job.status.value))
+            and where.parent == job.parent
             and where.kind in (None, job.kind)
             and (where.text or "").lower() in job.prompt.lower()
             and (after is None or (job.created_at, job.stream.id) < after)

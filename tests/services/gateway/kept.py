@@ -63,6 +63,7 @@ class MemorySimulations:
             for view in views
             if where.status in (None, view.status)
             and where.kind in (None, view.kind)
+            and where.parent == view.parent_id
             and (after is None or (view.created_at, view.id) < after)
         ]
         return found[:limit]

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from libs.jobs.decide import first_message_id
-from libs.jobs.events import AppStored, JobQueued, ReplyPosted, RequirementsSummarized
+from libs.jobs.events import AppStored, JobCreated, JobQueued, ReplyPosted, RequirementsSummarized
 from libs.process.clock import new_id
 from tests.services.gateway.desk import Desk, code_of
 
@@ -22,6 +22,7 @@ JOB_FIELDS = {
     "version",
     "created_at",
     "updated_at",
+    "parent_id",
 }
 
 
@@ -368,3 +369,12 @@ async def test_an_app_that_is_not_there_is_not_found(desk: Desk) -> None:
     assert code_of(await desk.get(f"/api/apps/{new_id()}/")) == "no_such_app"
     assert code_of(await desk.get(f"/api/apps/by-job/{new_id()}/")) == "no_such_job"
     assert code_of(await desk.get("/api/apps/x/")) == "invalid_parameter"
+
+
+async def test_jobs_that_a_workflow_made_are_listed_below_it(desk: Desk) -> None:
+    parent, child = await desk.job(kind="count"), new_id()
+    await desk.happen(child, JobCreated(kind="count", prompt="a part", talks=False, parent=parent))
+    assert [each["id"] for each in (await desk.get("/api/jobs/")).json()] == [str(parent)]
+    [listed] = (await desk.get(f"/api/jobs/?parent={parent}")).json()
+    assert (listed["id"], listed["parent_id"]) == (str(child), str(parent))
+    assert (await desk.get(f"/api/jobs/{child}/")).json()["parent_id"] == str(parent)

@@ -171,7 +171,7 @@ async def test_a_described_body_is_the_one_that_is_checked(desk: Desk) -> None:
 
 async def test_described_parameters_are_the_ones_that_are_checked(desk: Desk) -> None:
     listed = {each["name"]: each for each in (await openapi(desk))["paths"]["/api/jobs/"]["get"]["parameters"]}
-    assert set(listed) == {"status", "kind", "q", "limit", "cursor"}
+    assert set(listed) == {"status", "kind", "parent", "q", "limit", "cursor"}
     assert listed["limit"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
     assert "done" in listed["status"]["schema"]["enum"]
 

@@ -272,6 +272,15 @@ async def test_lists_go_on_in_pages(desk: Desk) -> None:
     assert seen == made[::-1]
 
 
+async def test_the_cells_of_a_sweep_are_listed_below_it(desk: Desk) -> None:
+    sweep, cell = await simulation(desk), new_id()
+    order = desk.commands.stored[0][1].request
+    await desk.happen(cell, JobCreated(kind="simulation", prompt="a cell", talks=False, request=order, parent=sweep))
+    assert [each["job_id"] for each in (await desk.get("/api/simulations/")).json()] == [str(sweep)]
+    [listed] = (await desk.get(f"/api/simulations/?parent={sweep}")).json()
+    assert (listed["job_id"], listed["parent_id"]) == (str(cell), str(sweep))
+
+
 async def test_few_results_are_listed_at_a_time(desk: Desk) -> None:
     for _ in range(12):
         await simulation(desk)
