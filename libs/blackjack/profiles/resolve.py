@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -92,8 +93,7 @@ class Profiles:
 
     def with_job(self, job: dict[tuple[ProfileType, str], Source]) -> Profiles:
         """The same with the profiles that a job carries itself."""
-        profiles = Profiles()
-        profiles._kept = self._kept
+        profiles = copy.copy(self)
         profiles._job = {(kind, _key(name)): source for (kind, name), source in job.items()}
         return profiles
 
