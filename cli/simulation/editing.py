@@ -120,7 +120,7 @@ def _entered(place: Any, key: str, way: list[str]) -> Any:
     if isinstance(place, list):
         position = _position(place, key, way)
         if isinstance(place[position], str):
-            place[position] = {"profile": place[position]}
+            place[position] = {"parent": place[position]}
         return place[position]
     if not isinstance(place, dict):
         raise click.UsageError(f"/{'/'.join(way)} leads into {place!r}, which has no parts")

@@ -40,7 +40,9 @@ class Table(NamedTuple):
         if self.casino is not None:
             changed["casino"] = self.casino
         if self.players:
-            changed["players"] = [{"profile": player} for player in self.players]
+            changed["players"] = [
+                copy.deepcopy(player) if isinstance(player, dict) else {"parent": player} for player in self.players
+            ]
         for name, part in self.parts.items():
             if part is not None:
                 for player in _players(changed):
@@ -164,7 +166,7 @@ def _players(request: Json) -> list[Json]:
     found = request.setdefault("players", [{}])
     if not isinstance(found, list):
         raise click.UsageError("/players is no array")
-    found[:] = [{"profile": player} if isinstance(player, str) else player for player in found]
+    found[:] = [{"parent": player} if isinstance(player, str) else player for player in found]
     return [player for player in found if isinstance(player, dict)]
 
 

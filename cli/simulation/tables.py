@@ -150,7 +150,7 @@ def show_priced(console: Console, priced: Json) -> None:
 
 def _show_simulation(console: Console, result: Json) -> None:
     players = _players(result)
-    console.print(Text(_heading(result), style="bold"))
+    console.print(Text(_heading(result), style="bold"), soft_wrap=True)
     table = _table(None)
     table.add_column("")
     for player in players:
@@ -166,7 +166,7 @@ def _show_simulation(console: Console, result: Json) -> None:
 
 
 def _show_comparison(console: Console, result: Json) -> None:
-    console.print(Text(_heading(result), style="bold"))
+    console.print(Text(_heading(result), style="bold"), soft_wrap=True)
     for side in ("a", "b"):
         if line := result.get(f"casino_{side}"):
             console.print(Text(f"{side.upper()}: {line}"), soft_wrap=True)
@@ -194,11 +194,14 @@ def _show_comparison(console: Console, result: Json) -> None:
 
 def _show_sweep(console: Console, result: Json) -> None:
     axes, cells = result.get("axes") or [], result.get("cells") or []
+    console.print(Text(_heading(result), style="bold"), soft_wrap=True)
+    if line := result.get("casino"):
+        console.print(Text(str(line)), soft_wrap=True)
     if len(axes) == 2:
-        _grid(console, result, axes, cells)
+        _grid(console, axes, cells)
         _provenance(console, result)
         return
-    table = _table(_heading(result))
+    table = _table(None)
     for each in axes:
         table.add_column(str(each.get("label") or each.get("path")))
     for heading, side in (
@@ -227,7 +230,7 @@ def _show_sweep(console: Console, result: Json) -> None:
     _provenance(console, result)
 
 
-def _grid(console: Console, result: Json, axes: Sequence[Json], cells: Iterable[Json]) -> None:
+def _grid(console: Console, axes: Sequence[Json], cells: Iterable[Json]) -> None:
     """Two axes: a table of EVs for each player, the best cell in bold."""
     names = [str(each.get("label") or each.get("path")) for each in axes]
     by_labels = {tuple(str(label) for label in cell.get("labels") or []): cell for cell in cells}
@@ -241,7 +244,8 @@ def _grid(console: Console, result: Json, axes: Sequence[Json], cells: Iterable[
         who = next(
             (str(_part(c.get("players"), number).get("name")) for c in by_labels.values() if c.get("players")), ""
         )
-        table = _table(f"{_heading(result)}\nEV of {who}: {names[0]} down, {names[1]} across")
+        console.print(Text(f"\nEV of {who}: {names[0]} down, {names[1]} across", style="bold"), soft_wrap=True)
+        table = _table(None)
         table.add_column("")
         for column in columns:
             table.add_column(column, justify="right")

@@ -49,7 +49,7 @@ def test_values_that_are_no_json_are_words() -> None:
 
 def test_a_named_player_can_be_changed() -> None:
     assert assigned({"players": ["high_roller"]}, "players.0.bankroll=500") == {
-        "players": [{"profile": "high_roller", "bankroll": 500}]
+        "players": [{"parent": "high_roller", "bankroll": 500}]
     }
 
 

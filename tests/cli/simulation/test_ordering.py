@@ -73,9 +73,14 @@ def test_several_players_sit_at_one_table_and_share_what_is_said_of_every_player
 ) -> None:
     found = sent(gateway, run, "--player", "ann", "--player", "bob", "--counting", "none", "--rounds", "9")
     assert found["players"] == [
-        {"profile": "ann", "counting_strategy": "none"},
-        {"profile": "bob", "counting_strategy": "none"},
+        {"parent": "ann", "counting_strategy": "none"},
+        {"parent": "bob", "counting_strategy": "none"},
     ]
+
+
+def test_a_player_out_of_a_file_sits_down_as_they_are(gateway: FakeGateway, run: Run) -> None:
+    found = sent(gateway, run, "--player", '{"name": "eve", "bankroll": 5}', "--bankroll", "7", "--rounds", "9")
+    assert found["players"] == [{"name": "eve", "bankroll": 7}]
 
 
 def test_a_file_of_another_kind_is_ordered_as_that(gateway: FakeGateway, run: Run, tmp_path: Path) -> None:
