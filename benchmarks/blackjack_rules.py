@@ -18,7 +18,7 @@ from libs.blackjack.configuration import (
 )
 from libs.blackjack.index_plays import INSURANCE_INDEX, index_plays
 
-__all__ = ["ENDLESS", "RULE_SETS", "basic", "flat_table"]
+__all__ = ["ENDLESS", "RULE_SETS", "UNSPLIT", "basic", "flat_table"]
 
 
 def _system(values: str, **more: Any) -> CountingSystem:
@@ -205,3 +205,33 @@ ENDLESS: Mapping[str, Casino] = {
     }.items()
 }
 """Rules for endless decks, where the expected value is known exactly."""
+
+UNSPLIT: Mapping[str, Casino] = {
+    name: Casino(shuffle="every_round", allow_resplit_to_hands=1, **rules)
+    for name, rules in {
+        "one deck, S17": {"deck_count": 1},
+        "one deck, H17, late surrender, 6:5": {
+            "deck_count": 1,
+            "hit_on_soft_17": True,
+            "allow_late_surrender": True,
+            "blackjack_payout": 1.2,
+        },
+        "two decks, H17, no hole card": {
+            "deck_count": 2,
+            "hit_on_soft_17": True,
+            "dealer_checks_for_blackjack": False,
+        },
+        "two decks, no hole card, late surrender": {
+            "deck_count": 2,
+            "dealer_checks_for_blackjack": False,
+            "allow_late_surrender": True,
+        },
+        "six decks, early surrender": {"deck_count": 6, "allow_early_surrender": True},
+        "eight decks, H17, hard nine to eleven": {
+            "deck_count": 8,
+            "hit_on_soft_17": True,
+            "double_down_restrictions": "hard_9_to_11",
+        },
+    }.items()
+}
+"""Rules without splits for whole decks that are shuffled before every round: here, too, the value is known exactly."""

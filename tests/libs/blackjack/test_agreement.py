@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.blackjack_agreement import PUBLISHED, Known
-from benchmarks.blackjack_rules import ENDLESS, basic, flat_table
+from benchmarks.blackjack_agreement import LOSS, PUBLISHED, Known
+from benchmarks.blackjack_rules import ENDLESS, UNSPLIT, basic, flat_table
 from libs.blackjack.configuration import Casino
 from libs.blackjack.engine import simulate
 from libs.blackjack.exact import expected_value
+from libs.blackjack.exact_shoe import value_by_composition, value_by_total
 from libs.simulation.result import estimate
 
 ROUNDS = 1_000_000
@@ -27,6 +28,20 @@ def test_the_engine_comes_to_the_exact_value_of_endless_decks(name: str) -> None
     casino = ENDLESS[name]
     ev, standard_error = measured(casino, seed=list(ENDLESS).index(name) + 1)
     assert abs(ev - 100 * float(expected_value(casino, basic(casino)))) < 3 * standard_error
+
+
+@pytest.mark.parametrize("name", UNSPLIT)
+def test_the_engine_comes_to_the_exact_value_of_whole_decks(name: str) -> None:
+    casino = UNSPLIT[name]
+    ev, standard_error = measured(casino, seed=list(UNSPLIT).index(name) + 1)
+    assert abs(ev - 100 * value_by_total(casino, basic(casino))) < 3 * standard_error
+
+
+@pytest.mark.parametrize("decks", LOSS)
+def test_what_play_by_totals_loses_is_known(decks: int) -> None:
+    casino = Casino(deck_count=decks, hit_on_soft_17=True, allow_resplit_to_hands=1)
+    loss = value_by_composition(casino) - value_by_total(casino, basic(casino))
+    assert 100 * loss == pytest.approx(LOSS[decks], abs=0.00001)
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if name.startswith("endless")])
