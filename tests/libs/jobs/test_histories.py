@@ -103,6 +103,19 @@ def test_a_talk_that_failed_and_was_retried_means_what_it_meant() -> None:
     assert len(job.handled) == 3
 
 
+def test_a_sweep_with_children_means_what_it_meant() -> None:
+    job = replayed("sweep_with_children")
+    assert job.status is Status.DONE
+    assert job.parent is not None
+    assert {name: (child.status, child.round) for name, child in job.children.items()} == {
+        "cell-0": (Status.DONE, 1),
+        "cell-1": (Status.DONE, 0),
+        "cell-2": (Status.DONE, 1),
+    }
+    assert (job.retries, job.attempts, job.children_open) == (1, 3, {})
+    assert (job.maps["rounds"].total, job.maps["rounds"].taken) == (100, 17)
+
+
 def test_a_simulation_with_everything_means_what_it_meant() -> None:
     job = replayed("simulation_with_everything")
     assert job.status is Status.DONE
