@@ -274,7 +274,9 @@ _DELETED_PROFILES = {
     "id": _ID, "owner_id": _ID, "version": _INTEGER, "sequence": "bigint", "deleted_at": _TIME,
 }  # fmt: skip
 
-JOBS = Table("jobs", _JOBS, ("id",))
+_FIXED = ("owner_id", "kind", "initial_prompt", "prompt", "talks", "request", "approvals", "created_at", "parent_id")
+
+JOBS = Table("jobs", _JOBS, ("id",), _FIXED)
 JOB_EVENTS = Table("job_events", _EVENTS)
 TABLES: dict[type[Row], Table] = {
     StepRow: Table("job_steps", _STEPS),

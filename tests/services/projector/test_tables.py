@@ -107,3 +107,11 @@ async def test_the_projectors_role_cannot_read_who_people_are(world: World) -> N
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await projector.fetch("SELECT * FROM identity.users")
     await projector.close()
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(histories())
+def test_the_fixed_columns_of_a_job_never_change(life: Life) -> None:
+    first, _ = folding.project(life.history[:1])
+    last, _ = folding.project(life.history)
+    assert [getattr(last, name) for name in JOBS.fixed] == [getattr(first, name) for name in JOBS.fixed]
