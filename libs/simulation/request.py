@@ -88,8 +88,9 @@ def prepare(kind: str, request: Any, known: Profiles, seed: int) -> Order:
         sound_json(request, "", findings)
     findings.raise_problems()
     layer = read_layer(Source(request), _FIELDS[kind], f"A {kind}", findings)
-    if "kind" in layer and layer["kind"].value != kind:
-        findings.problem(layer["kind"].at, f"`{kind}` is expected here, or nothing.")
+    said = layer.get("kind")
+    if isinstance(said, Found) and said.value != kind:
+        findings.problem(said.at, f"`{kind}` is expected here, or nothing.")
     if "profiles" in layer:
         known = known.with_job(carried_profiles(layer["profiles"].value, findings))
     run = run_of(layer, "", seed, findings)

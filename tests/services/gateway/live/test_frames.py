@@ -126,8 +126,10 @@ def test_an_approval_frame_names_what_is_asked() -> None:
 
 
 def test_progress_is_a_progress_frame() -> None:
-    frame = shown(ProgressReported(name="rounds", attempt=1, done=3, total=10))
-    assert (frame["kind"], frame["done"], frame["total"]) == ("progress", 3, 10)
+    data = {"rounds_per_second": 1.2e7, "seconds_left": None, "players": [{"name": "me", "ev": -0.004, "low": -0.1}]}
+    frame = shown(ProgressReported(name="rounds", attempt=1, done=3, total=10, message="a third", data=data))
+    assert (frame["kind"], frame["done"], frame["total"], frame["message"]) == ("progress", 3, 10, "a third")
+    assert frame["data"] == data
 
 
 def test_any_other_event_is_an_event_frame_with_its_type_and_data() -> None:
