@@ -84,11 +84,11 @@ DEFAULTS: dict[ProfileType, dict[str, dict[str, Any]]] = {
     },
     "player": {
         "default": {
-            "description": "Basic strategy, flat bets, no count.",
+            "description": "Basic strategy, flat bets, a hi-lo count that shows results by count.",
             "bankroll": 1000,
             "playing_strategy": "basic",
             "betting_strategy": "flat",
-            "counting_strategy": "none",
+            "counting_strategy": "hi_lo",
         },
     },
 }

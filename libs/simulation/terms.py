@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from libs.blackjack.profiles.fields import UNREAD, Field, Layer, boolean, choice, integer, number, said
 from libs.blackjack.profiles.findings import Findings
+from libs.blackjack.profiles.player import BANKROLL_MAX
 from libs.simulation.orders import Run
 from libs.simulation.seating import Terms
 
@@ -14,19 +15,33 @@ ROUNDS_TO_A_TARGET = 10**10
 """The most rounds towards a standard error where the request names no number."""
 SEED_MAX = 2**53 - 1
 SESSION_ROUNDS_MAX = 100_000
+TARGET_MIN = 1e-7
 
 TERMS_FIELDS: tuple[Field, ...] = (
     Field(
-        "mode", "choice", choice(("ev", "sessions")), "Endless bankrolls, or sessions that end in ruin, goal or time."
+        "mode",
+        "choice",
+        choice(("ev", "sessions")),
+        "Endless bankrolls, or sessions that end in ruin, goal or time.",
+        default="ev",
+        choices=("ev", "sessions"),
     ),
     Field(
-        "session_rounds", "integer", integer(1, SESSION_ROUNDS_MAX, "A number of rounds"), "The length of a session."
+        "session_rounds",
+        "integer",
+        integer(1, SESSION_ROUNDS_MAX, "A number of rounds"),
+        "The length of a session; counts where `mode` is `sessions`.",
+        default=1000,
+        minimum=1,
+        maximum=SESSION_ROUNDS_MAX,
     ),
     Field(
         "win_goal",
         "number",
-        number(0, 1_000_000_000, "An amount of money", step="0.01", above=True, null=True),
-        "With so much a player leaves the session.",
+        number(0, BANKROLL_MAX, "An amount of money", step="0.01", above=True, null=True),
+        "With so much a player leaves the session; counts where `mode` is `sessions`.",
+        minimum=0.01,
+        maximum=BANKROLL_MAX,
     ),
 )
 RUN_FIELDS: tuple[Field, ...] = (
@@ -34,21 +49,40 @@ RUN_FIELDS: tuple[Field, ...] = (
         "num_rounds",
         "integer",
         integer(1, ROUNDS_MAX, "A number of rounds", null=True),
-        "Rounds to play, at least.",
+        f"Rounds to play; with a target the most, which is {ROUNDS_TO_A_TARGET:,} where it is not given.",
+        minimum=1,
+        maximum=ROUNDS_MAX,
         synonyms=("rounds", "number_of_rounds"),
     ),
     Field(
         "target_standard_error",
         "number",
-        number(1e-7, 1, "A standard error of the EV, as a share of a bet,", null=True),
-        "Stop once the EV of every player is known so well.",
+        number(TARGET_MIN, 1, "A standard error of the EV, as a share of a bet,", null=True),
+        "Stop once the EV of every player is known so well, as a share of a bet: 0.0001 is 0.01 %.",
+        minimum=TARGET_MIN,
+        maximum=1,
         synonyms=("target_se", "standard_error_target"),
     ),
-    Field("blocks", "integer", integer(1, ROUNDS_MAX, "A number of blocks", null=True), "Play exactly these."),
-    Field("seed", "integer", integer(0, SEED_MAX, "A seed", null=True), "Where the cards come from."),
-    Field("include_hand_history", "boolean", boolean, "Keep the first rounds card by card."),
+    Field(
+        "blocks",
+        "integer",
+        integer(1, ROUNDS_MAX, "A number of blocks", null=True),
+        "Play exactly these many blocks (shoes, rounds or sessions), as an earlier result did.",
+        minimum=1,
+        maximum=ROUNDS_MAX,
+    ),
+    Field(
+        "seed",
+        "integer",
+        integer(0, SEED_MAX, "A seed", null=True),
+        "Where the cards come from; drawn where it is not given.",
+        minimum=0,
+        maximum=SEED_MAX,
+    ),
+    Field(
+        "include_hand_history", "boolean", boolean, "Keep the first rounds of the result card by card.", default=False
+    ),
 )
-
 _LENGTHS = ("num_rounds", "target_standard_error", "blocks")
 
 

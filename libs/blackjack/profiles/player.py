@@ -42,7 +42,7 @@ FIELDS: tuple[Field, ...] = (
         "profile",
         profile_or_name,
         "How cards are counted.",
-        default="none",
+        default="hi_lo",
         synonyms=("counting_system", "counting"),
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from libs.blackjack.configuration import Casino, Player
+from libs.blackjack.configuration import BettingStrategy, Casino, CountingSystem, Player, PlayingStrategy
 from libs.blackjack.defaults import DEFAULTS, ProfileType
 from libs.blackjack.profiles import betting, casino, counting, player, playing
 from libs.blackjack.profiles.fields import Field, Layer, Members, merge, read_layer, said
@@ -231,6 +231,9 @@ def player_from(resolved: Resolved, rules: Casino | None, known: Profiles, findi
     counting_strategy = counting.counting_of(counts.layer, counts.name, counts.at, rules, findings) if counts else None
     if findings.count > before or playing_strategy is None or betting_strategy is None or counting_strategy is None:
         return None
+    assert plays is not None
+    assert counts is not None
+    _note_idle(playing_strategy, betting_strategy, counting_strategy, rules, plays.at, counts.at, findings)
     return Player(
         name=resolved.name,
         bankroll=said(layer, "bankroll", default=1000.0),
@@ -238,6 +241,33 @@ def player_from(resolved: Resolved, rules: Casino | None, known: Profiles, findi
         betting_strategy=betting_strategy,
         counting_strategy=counting_strategy,
     )
+
+
+def _note_idle(
+    plays: PlayingStrategy,
+    bets: BettingStrategy,
+    counts: CountingSystem,
+    rules: Casino | None,
+    plays_at: str,
+    counts_at: str,
+    findings: Findings,
+) -> None:
+    """Note what is said and can never come to anything."""
+    if not counts.counts and len({step.bet for step in bets.bet_ramp}) > 1:
+        findings.note(counts_at, f"`{counts.name}` counts nothing: every bet is the ramp's at a count of 0.")
+    if not counts.counts and plays.index_plays:
+        findings.note(counts_at, f"`{counts.name}` counts nothing: index plays are those at a count of 0.")
+    if rules is not None and not (rules.allow_late_surrender or rules.allow_early_surrender):
+        actions = {
+            action
+            for table in (plays.hard, plays.soft, plays.pairs)
+            for row in table.values()
+            for action in row.values()
+        }
+        if actions & {"R", "u"}:
+            findings.note(
+                plays_at, "No surrender is allowed here: R is a hit, u a stand, and either a split in `pairs`."
+            )
 
 
 # Profiles as JSON ------------------------------------------------------------------------------------------------------

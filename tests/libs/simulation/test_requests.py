@@ -189,6 +189,16 @@ def test_what_counts_only_in_sessions_is_left_out_of_others() -> None:
     assert notes(session_rounds=50).keys() == {"/session_rounds"}
 
 
+def test_bets_by_a_count_that_nobody_keeps_are_noted() -> None:
+    found = notes(players=[{"betting_strategy": "spread_1_12", "counting_strategy": "none"}])
+    assert found == {"/players/0/counting_strategy": "`none` counts nothing: every bet is the ramp's at a count of 0."}
+
+
+def test_surrender_that_is_never_allowed_is_noted() -> None:
+    found = notes(players=[{"playing_strategy": {"parent": "basic", "hard": {"16": {"10": "R"}}}}])
+    assert found.keys() == {"/players/0/playing_strategy"}
+
+
 # Comparisons
 
 
@@ -225,7 +235,7 @@ def test_problems_of_both_sides_are_found() -> None:
 
 def test_an_order_is_described_in_a_line() -> None:
     assert describe(simulation()) == (
-        "Simulation: six_deck_s17 (6 decks, S17, DAS), default (basic, flat, none); 1,000 rounds"
+        "Simulation: six_deck_s17 (6 decks, S17, DAS), default (basic, flat, hi_lo); 1,000 rounds"
     )
     assert describe(comparison(a={}, b={"casino": "infinite_s17"})).startswith("Comparison: six_deck_s17")
     assert describe(sweep(axes=[{"path": "/casino/DAS", "values": [True, False]}])).startswith("Sweep: DAS (2) on")
