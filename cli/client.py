@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from uuid import uuid4
 
 import httpx2
@@ -13,7 +13,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-__all__ = ["Client", "Refused", "Watch"]
+__all__ = ["Client", "Refused", "TokenKeeper", "Watch"]
 
 TIMEOUT_SECONDS = 30.0
 FRAME_BYTES_MAX = 32 * 1024 * 1024
@@ -36,11 +36,24 @@ class Refused(Exception):
         self.faults = faults
 
 
+class TokenKeeper(Protocol):
+    """Where commands that run at the same time share their tokens: a refresh token that one has used is void for the others."""
+
+    def load(self) -> tuple[str | None, str | None]:
+        """The access and the refresh token that were stored last."""
+
+    def store(self, access: str, refresh: str) -> None:
+        """Replace them."""
+
+
 class Client:
     """A person's session with one gateway. Expired access tokens are renewed on the way."""
 
-    def __init__(self, url: str, *, access: str | None = None, refresh: str | None = None) -> None:
+    def __init__(
+        self, url: str, *, access: str | None = None, refresh: str | None = None, keeper: TokenKeeper | None = None
+    ) -> None:
         self.url = url.rstrip("/")
+        self._keeper = keeper
         self.access = access
         self.refresh = refresh
         self._http = httpx2.AsyncClient(base_url=self.url, timeout=TIMEOUT_SECONDS)
@@ -110,11 +123,21 @@ class Client:
         return Watch(self, job_id, after)
 
     async def renew(self) -> None:
-        """Trade the refresh token for new tokens. Raises `Refused`."""
+        """Trade the refresh token for new tokens, or take those that another command has got meanwhile. Raises `Refused`."""
         if not self.refresh:
             raise Refused("you are not signed in: use `jobstream login`", "unauthorized", 401)
+        if self._keeper is not None:
+            access, refresh = self._keeper.load()
+            if access and refresh and refresh != self.refresh:
+                self.access, self.refresh = access, refresh
+                return
         token, self.refresh = self.refresh, None
-        self._signed_in(await self.call("POST", "/api/auth/token/refresh/", {"refresh": token}))
+        try:
+            self._signed_in(await self.call("POST", "/api/auth/token/refresh/", {"refresh": token}))
+        except Refused as refusal:
+            if refusal.status != 401:  # the token may still be good
+                self.refresh = token
+            raise
 
     async def call(
         self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None
@@ -134,17 +157,19 @@ class Client:
         return (await self._send("GET", path, None, {"Accept": "*/*"})).content
 
     def _signed_in(self, answer: Json) -> Json:
-        self.access, self.refresh = answer["access"], answer["refresh"]
+        self.access, self.refresh = access, refresh = answer["access"], answer["refresh"]
+        if self._keeper is not None:
+            self._keeper.store(access, refresh)
         return answer
 
     async def _send(self, method: str, path: str, body: Json | None, headers: dict[str, str] | None) -> httpx2.Response:
-        for renewed in (False, True):
+        for renewals_left in (2, 1, 0):  # what another command has got may have expired, too
             sent = dict(headers or {}) | ({"Authorization": f"Bearer {self.access}"} if self.access else {})
             try:
                 answer = await self._http.request(method, path, json=body, headers=sent)
             except httpx2.TransportError as error:
                 raise Refused(f"{self.url} cannot be reached: {error}", "unreachable") from None
-            if answer.status_code == 401 and self.refresh and not renewed:
+            if answer.status_code == 401 and self.refresh and renewals_left:
                 await self.renew()
                 continue
             if answer.status_code >= 400:

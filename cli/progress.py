@@ -21,6 +21,7 @@ Json = dict[str, Any]
 
 LINE_EVERY_SECONDS = 1.0
 BAR_WIDTH = 32
+_BAR_WIDTH_MIN = 8
 _FRACTIONS_BELOW = 1000
 WAITING = "waiting"  # holds the place until there is something to see
 
@@ -82,11 +83,14 @@ class ProgressView:
         return Group(*rows)
 
     def _bar(self, frame: Json, age: float) -> RenderableType:
-        done, total = _amounts(frame)
-        bar = ProgressBar(total=total, completed=done, width=BAR_WIDTH, pulse=total is None)
+        text = described(frame, age=age, estimated=None)
         row = Table.grid(padding=(0, 1))
-        known = (bar,) if "done" in frame else ()
-        row.add_row(self._spinner, *known, Text(described(frame, age=age, estimated=None), overflow="ellipsis"))
+        width = min(BAR_WIDTH, self._console.width - len(text) - 4)  # words matter more than the bar
+        cells: list[RenderableType] = [self._spinner]
+        if "done" in frame and width >= _BAR_WIDTH_MIN:
+            done, total = _amounts(frame)
+            cells.append(ProgressBar(total=total, completed=done, width=width, pulse=total is None))
+        row.add_row(*cells, Text(text, overflow="ellipsis", no_wrap=True))
         return row
 
 

@@ -1,4 +1,7 @@
-"""Who is signed in where: tokens kept in the person's configuration folder, readable by that person only."""
+"""Who is signed in where: tokens kept in the person's configuration folder, readable by that person only.
+
+Several commands may run at once, some for hours: what one of them renews is stored at once, and taken over by the others.
+"""
 
 from __future__ import annotations
 
@@ -25,21 +28,35 @@ class Session(msgspec.Struct):
     refresh: str | None = None
 
 
+class _Keeper:
+    """The tokens of one gateway in the session file; another gateway's are none."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def load(self) -> tuple[str | None, str | None]:
+        kept = _read()
+        return (kept.access, kept.refresh) if kept.url == self._url else (None, None)
+
+    def store(self, access: str, refresh: str) -> None:
+        path = _path()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(path, msgspec.json.encode(Session(url=self._url, access=access, refresh=refresh)).decode())
+
+
 @asynccontextmanager
 async def session(url: str | None) -> AsyncIterator[Client]:
     """A client for `url` (or the last one used); tokens it gains or renews are kept for the next command."""
+    address = (url or os.environ.get("JOBSTREAM_URL") or _read().url).rstrip("/")
+    keeper = _Keeper(address)
+    access, refresh = keeper.load()
+    async with Client(address, access=access, refresh=refresh, keeper=keeper) as client:
+        yield client
+
+
+def _read() -> Session:
     path = _path()
-    kept = msgspec.json.decode(path.read_bytes(), type=Session) if path.exists() else Session()
-    address = (url or os.environ.get("JOBSTREAM_URL") or kept.url).rstrip("/")
-    mine = kept if kept.url == address else Session(url=address)
-    async with Client(address, access=mine.access, refresh=mine.refresh) as client:
-        try:
-            yield client
-        finally:
-            now = Session(url=address, access=client.access, refresh=client.refresh)
-            if now != kept and now.access:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                write_private(path, msgspec.json.encode(now).decode())
+    return msgspec.json.decode(path.read_bytes(), type=Session) if path.exists() else Session()
 
 
 def _path() -> Path:
