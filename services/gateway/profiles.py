@@ -6,6 +6,7 @@ read models, mended by what was written here a moment ago.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -115,8 +116,8 @@ class ProfileDesk:
         recent = self._recently(owner)
         rows = await self._lists.profiles(owner, profile_type, after=after, limit=limit + len(recent))
         views = {row.id: row for row in rows}
-        for stream in recent:
-            profile, _ = await self._own.load(stream)
+        loaded = await asyncio.gather(*(self._own.load(stream) for stream in recent))
+        for stream, (profile, _) in zip(recent, loaded, strict=True):
             views.pop(stream.id, None)
             if profile is not None and not profile.deleted and profile_type in (None, profile.profile_type):
                 view = _view(profile)
