@@ -268,7 +268,9 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:
             child = Child(id=event.child_id, kind=event.kind, round=event.round)
             return {"children": {**job.children, event.name: child}, "progressed": True}
         case ChildEnded():
-            child = replace(job.children[event.name], status=Status(event.status), error=event.error)
+            child = job.children[event.name]
+            again = child.doubtful and event.status == "cancelled"
+            child = replace(child, status=Status(event.status), error=event.error, again=again)
             return {"children": {**job.children, event.name: child}}
         case ProgressReported():
             before = job.progress.get(event.name)
@@ -313,5 +315,5 @@ def _taken_up(job: Job) -> dict[str, Any]:
     for name, child in job.children.items():
         failed = child.status is Status.FAILED and stopped_by in (None, name)
         again = failed or child.status is Status.CANCELLED
-        children[name] = replace(child, again=True) if again else child
+        children[name] = replace(child, again=again, doubtful=child.status is None)
     return {"tries": {}, "given_up": given_up, "timers": timers, "signals": signals, "children": children}

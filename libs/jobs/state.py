@@ -127,7 +127,9 @@ class Shards(_Part, frozen=True, kw_only=True):
 
 
 class Child(_Part, frozen=True, kw_only=True):
-    """A job of this job's own. `status` is None while its end is waited for; `again`: it is retried once the workflow comes to it."""
+    """A job of this job's own. `status` is None while its end is waited for; `again`: it is retried once the workflow comes to it.
+
+    `doubtful`: it was open when this job ended, and may yet be called off for that although this job was retried since."""
 
     id: UUID
     kind: str
@@ -135,6 +137,7 @@ class Child(_Part, frozen=True, kw_only=True):
     status: Status | None = None
     error: Failure | None = None
     again: bool = False
+    doubtful: bool = False
 
 
 class Progress(_Part, frozen=True, kw_only=True):

@@ -68,7 +68,7 @@ class Child(Generic[T_co]):
 async def run_child(attempt: Attempt, order: ChildJob, type_: Any, check: bool) -> Child[Any]:
     """The child's end. Raises `ChildFailed` where it is not done and `check`."""
     _claim(attempt, order)
-    if _open(attempt, order):
+    while _open(attempt, order):
         await attempt.begin()
         try:
             await _have(attempt, order)
@@ -99,7 +99,8 @@ async def run_children(
             started = [order for order in still if _started(attempt, order)]
             fresh = [order for order in still if not _started(attempt, order)][: max(0, at_once - len(started))]
             for order in (*started, *fresh):
-                if order.name not in had:  # looked after once an attempt: a crash may have come between note and child
+                # Looked after once an attempt, since a crash may have come between note and child.
+                if order.name not in had or not _started(attempt, order):
                     await _have(attempt, order)
                     had.add(order.name)
             over = sum(not _open(attempt, order) for order in orders)

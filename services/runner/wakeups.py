@@ -77,7 +77,7 @@ class WakeUps:
         stream = delivery.subject.stream
         job, _ = await self._jobs.load(stream)
         if job is None or job.status.ended:
-            if job is not None:
+            if job is not None and delivery.subject.name != "child_ended":  # which is the answer to that
                 await self._family.ended(job, delivery.cause)
             self._jobs.forget(stream)
             return Done()

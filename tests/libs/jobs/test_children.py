@@ -92,6 +92,15 @@ def test_children_called_off_with_their_parent_are_taken_up_with_it() -> None:
     assert folded(*history).children["cell"].again
 
 
+def test_a_child_called_off_for_an_end_that_its_parent_was_retried_after_is_taken_up_again() -> None:
+    history = flat(WAITING, JobCancelled(), JobRetried(resumes="workflow"))
+    job = given(history).when(end("cancelled")).then(ended("cancelled"))
+    assert job.children["cell"].again
+    started = ChildStarted(name="cell", attempt=2, child_id=CHILD, kind="simulation", round=1)
+    job = given(history, ended("cancelled"), started).when(end("cancelled", 1)).then(ended("cancelled", 1))
+    assert not job.children["cell"].again
+
+
 def test_a_child_that_is_done_is_never_done_again() -> None:
     history = flat(WAITING, ended(), JobCancelled(), JobRetried(resumes="workflow"))
     assert not folded(*history).children["cell"].again

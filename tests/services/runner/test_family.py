@@ -107,6 +107,20 @@ async def test_cancelling_a_parent_stops_its_children_at_once(desk: Desk, start:
     assert job.status is Status.CANCELLED
 
 
+async def test_a_parent_retried_while_its_children_are_called_off_has_them_done(
+    desk: Desk, start: StartReplica, lines: Lines
+) -> None:
+    await start().ready()
+    numbers = list(range(6))
+    stream = await desk.create("family", request=[numbers, 6, 0.3])
+    await desk.until(stream, lambda _: any(line.startswith("begin cell") for line in lines()))
+    await desk.cancel(stream)
+    await desk.retry(stream)
+    job = await desk.until(stream, lambda job: job.retries and job.status.ended)
+    assert job.status is Status.DONE, job.error
+    assert msgspec.json.decode(job.result) == [number * number for number in numbers]
+
+
 async def test_a_hint_calls_off_what_a_parent_left_open(desk: Desk, start: StartReplica, lines: Lines) -> None:
     await start().ready()
     stream = await desk.create("family", request=[[1], 1, 60])
