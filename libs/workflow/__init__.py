@@ -1,6 +1,6 @@
 """Durable workflows: async functions whose finished steps are never repeated, whatever crashes.
 
-It reads a job's state, writes only what `libs.jobs` decides about its running attempt, and reaches the world through
+It reads a job's state, writes only what `libs.jobs` decides about its running attempt and its children, and reaches the world through
 `ports.Host`. It promises that a restarted function gets back what it got before, that a waiting one holds no worker,
 and that an outdated worker can write nothing.
 """

@@ -44,6 +44,27 @@ async def test_what_cannot_be_changed_is_named(admin: Client) -> None:
         await topology.apply(admin, wanted)
 
 
+async def test_a_stored_result_is_announced_by_its_headers_alone(admin: Client) -> None:
+    heard = await admin.subscribe("result.>")
+    acknowledged = await admin.jetstream().publish("shard.o.j.m.7", b"the result")
+    message = await heard.next_msg(timeout=5)
+    assert (message.subject, message.data) == ("result.o.j.m.7", b"")
+    assert message.headers is not None
+    assert message.headers["Nats-Sequence"] == str(acknowledged.seq)
+
+
+async def test_an_older_stream_of_results_learns_to_announce_them(admin: Client) -> None:
+    older = {
+        msgspec.structs.replace(stream, republish=None): consumers
+        for stream, consumers in topology.topology().items()
+        if stream.name == "SHARDS"
+    }
+    await admin.jetstream().delete_stream("SHARDS")
+    await topology.apply(admin, older)
+    (done,) = await topology.apply(admin)
+    assert done.startswith("updated stream SHARDS: republish")
+
+
 async def test_a_repeated_hint_replaces_the_older_one(admin: Client) -> None:
     js = admin.jetstream()
     for _ in range(3):

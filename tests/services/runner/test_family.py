@@ -49,7 +49,8 @@ async def test_children_are_run_by_two_runners_while_their_parent_holds_none(
     assert msgspec.json.decode(job.result) == [number * number for number in numbers]
     await assert_each_child_once(desk, stream, numbers, lines)
     histories = [await desk.history(child(stream, number)) for number in numbers]
-    workers = {each.event.worker for each in sum(histories, []) if isinstance(each.event, JobStarted)}
+    started = [each.event for history in histories for each in history if isinstance(each.event, JobStarted)]
+    workers = {event.worker for event in started}
     assert len(workers) == 2
 
 
