@@ -98,7 +98,7 @@ class Preparation:
         for _ in range(_ROUNDS_MAX):
             known = _Asking((each for each in found.values() if each is not None), names)
             try:
-                value: T | InvalidRequest = await self._computing.run(read, known)
+                value: T | InvalidRequest = await self._computing.run(owner, read, known)
             except InvalidRequest as error:
                 value = error
             missing = [asked for asked in known.asked if asked not in found]

@@ -242,7 +242,7 @@ def simulation_handlers(
         principal = gate.admit(request)
         await body_of(request, RerunBody)
         view = await reader.get(principal.user_id, path_uuid(request, "job_id"))
-        kind, prepared = await computing.run(again, view)
+        kind, prepared = await computing.run(principal.user_id, again, view)
         created = await creation.create(
             principal,
             CreateJobBody(kind=kind, request={"rerun": view.job_id}),
@@ -259,7 +259,7 @@ def simulation_handlers(
         view = await reader.get(principal.user_id, path_uuid(request, "job_id"))
         result = result_of(view)
         betting = await preparation.betting(principal.user_id, body.betting_strategy, pointer="/betting_strategy")
-        return answer(await computing.run(priced, result, betting, body.player, body.bankroll))
+        return answer(await computing.run(principal.user_id, priced, result, betting, body.player, body.bankroll))
 
     async def _created(principal: Principal, created: Created) -> Answer:
         job_id = created.job.id

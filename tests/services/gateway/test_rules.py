@@ -9,6 +9,7 @@ import argon2
 import pytest
 
 from libs.process.clock import new_id
+from libs.process.settings import Secret
 from services.gateway.limits import RequestRate
 from services.gateway.origins import Origins
 from services.gateway.paging import cut, decode_cursor, encode_cursor, next_link
@@ -206,3 +207,8 @@ def test_the_link_keeps_the_other_parameters() -> None:
     link = next_link("/api/jobs/", {"q": "tea & cake", "status": None, "limit": 2}, "abc=")
     assert link == {"Link": '</api/jobs/?q=tea+%26+cake&limit=2&cursor=abc%3D>; rel="next"'}
     assert next_link("/api/jobs/", {}, None) == {}
+
+
+def test_simulations_are_there_without_being_switched_on() -> None:
+    kinds = GatewaySettings(database_url=Secret("postgresql://nowhere/"), jwt_secret=Secret(SECRET)).job_kinds
+    assert kinds == {"build": "talk", "simulation": "queue", "comparison": "queue", "sweep": "queue"}
