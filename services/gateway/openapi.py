@@ -117,16 +117,19 @@ def _query_parameters(operation: Operation, components: Mapping[str, Any]) -> li
         return []
     model = components[operation.query.__name__]
     required = model.get("required", [])
-    return [
-        {"name": name, "in": "query", "required": name in required, "schema": _without_null(schema)}
-        for name, schema in model["properties"].items()
-    ]
+    found = []
+    for name, property_schema in model["properties"].items():
+        schema = _without_null(property_schema)
+        meaning = schema.pop("description", None)
+        parameter = {"name": name, "in": "query", "required": name in required, "schema": schema}
+        found.append(parameter | ({} if meaning is None else {"description": meaning}))
+    return found
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """In a query string there is no null: a parameter is left out."""
     if "anyOf" not in schema:
-        return schema
+        return dict(schema)
     kept = [each for each in schema["anyOf"] if each.get("type") != "null"]
     rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
     return rest | (kept[0] if len(kept) == 1 else {"anyOf": kept})

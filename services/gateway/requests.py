@@ -44,6 +44,9 @@ __all__ = [
 
 _VERSION_MAX = 2**31 - 1
 Version = Annotated[int, Meta(ge=0, le=_VERSION_MAX)]
+MinVersion = Annotated[Version, Meta(description="At least that new")]
+Cursor = Annotated[str, Meta(max_length=200, description="Where the page starts, out of the `Link` header")]
+Parent = Annotated[UUID, Meta(description="The jobs that this one's workflow made, which are left out otherwise")]
 StatusName = Literal["collecting", "queued", "running", "awaiting_approval", "paused", "done", "failed", "cancelled"]
 assert set(StatusName.__args__) == {each.value for each in Status}  # type: ignore[attr-defined]
 
@@ -105,22 +108,17 @@ class SignalBody(_Input, frozen=True, kw_only=True):
 
 
 class JobsQuery(_Input, frozen=True, kw_only=True):
-    """`q` looks for a part of the prompt, in any case; `parent`: the jobs that this one's workflow made, which are left out otherwise;
-    `cursor` comes from the `Link` header."""
-
     status: StatusName | None = None
     kind: Annotated[str, Meta(max_length=64)] | None = None
-    parent: UUID | None = None
-    q: Annotated[str, Meta(max_length=200)] | None = None
+    parent: Parent | None = None
+    q: Annotated[str, Meta(max_length=200, description="A part of the prompt, in any case")] | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    cursor: Annotated[str, Meta(max_length=200)] | None = None
+    cursor: Cursor | None = None
 
 
 class JobQuery(_Input, frozen=True, kw_only=True):
-    """`at`: exactly as of this version; `min_version`: at least that new."""
-
-    at: Version | None = None
-    min_version: Version | None = None
+    at: Annotated[Version, Meta(description="Exactly as of this version")] | None = None
+    min_version: MinVersion | None = None
 
 
 class EventsQuery(_Input, frozen=True, kw_only=True):
@@ -144,13 +142,14 @@ class NoQuery(_Input, frozen=True, kw_only=True):
 
 class AppsQuery(_Input, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    cursor: Annotated[str, Meta(max_length=200)] | None = None
+    cursor: Cursor | None = None
 
 
 # -- simulations and profiles ------------------------------------------------------------------------------------------
 
 SimulationKind = Literal["simulation", "comparison", "sweep"]
 ProfileType = Literal["casino", "player", "playing_strategy", "betting_strategy", "counting_system"]
+ExpectedVersion = Annotated[Version, Meta(description="Refused where it was changed after this version")]
 ProfileData = Annotated[Any, Meta(description="an object; with `parent` it holds only what differs from that profile")]
 Profiles = Annotated[Any, Meta(description="names of profiles, or whole ones")]
 
@@ -178,20 +177,16 @@ class SimulationBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SimulationsQuery(_Input, frozen=True, kw_only=True):
-    """`parent`: the cells of that sweep, which are left out otherwise; `full`: with results, and then at most 10 at a time."""
-
     status: StatusName | None = None
     kind: SimulationKind | None = None
-    parent: UUID | None = None
-    full: bool = False
+    parent: Parent | None = None
+    full: Annotated[bool, Meta(description="With results, and then at most 10 at a time")] = False
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    cursor: Annotated[str, Meta(max_length=200)] | None = None
+    cursor: Cursor | None = None
 
 
 class SimulationQuery(_Input, frozen=True, kw_only=True):
-    """`min_version`: at least that new."""
-
-    min_version: Version | None = None
+    min_version: MinVersion | None = None
 
 
 class StopBody(_Input, frozen=True, kw_only=True):
@@ -211,18 +206,14 @@ class RepriceBody(_Input, frozen=True, kw_only=True):
 
 
 class ProfilesQuery(_Input, frozen=True, kw_only=True):
-    """`default`: only those that everybody has, or only your own; both where it is left out."""
-
     profile_type: ProfileType | None = None
-    default: bool | None = None
+    default: Annotated[bool, Meta(description="Only those that everybody has, or only your own")] | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    cursor: Annotated[str, Meta(max_length=200)] | None = None
+    cursor: Cursor | None = None
 
 
 class ProfileQuery(_Input, frozen=True, kw_only=True):
-    """`expected_version`: refuse where the profile was changed after that version."""
-
-    expected_version: Version | None = None
+    expected_version: ExpectedVersion | None = None
 
 
 class CreateProfileBody(_Input, frozen=True, kw_only=True):
@@ -240,7 +231,7 @@ class PutProfileBody(_Input, frozen=True, kw_only=True):
     data: ProfileData
     name: str | None = None
     profile_type: ProfileType | None = None
-    expected_version: Version | None = None
+    expected_version: ExpectedVersion | None = None
 
 
 class PatchProfileBody(_Input, frozen=True, kw_only=True):
@@ -248,7 +239,7 @@ class PatchProfileBody(_Input, frozen=True, kw_only=True):
 
     data: Any = msgspec.field(default_factory=dict)
     name: str | None = None
-    expected_version: Version | None = None
+    expected_version: ExpectedVersion | None = None
 
 
 class CopyProfileBody(_Input, frozen=True, kw_only=True):

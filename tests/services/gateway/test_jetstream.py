@@ -19,9 +19,9 @@ from libs.events.errors import LogUnavailable
 from libs.events.event import START
 from libs.events.jetstream import JetStreamStore
 from libs.events.subjects import StreamId
-from libs.jobs.commands import CancelJob, CreateJob
+from libs.jobs.commands import CancelJob, CompleteJob, CreateJob, StartAttempt
 from libs.jobs.events import EVENTS, JobEvent
-from libs.jobs.testing import build_history
+from libs.jobs.testing import Life, build_history
 from libs.process.clock import SystemClock, new_id
 from services.gateway.jetstream import JetStreamCommands, JetStreamIdempotencyKeys, folded_jobs, listening
 from services.gateway.jobs import JobReader
@@ -134,6 +134,14 @@ async def test_a_key_is_claimed_once(gateway: Any) -> None:
     assert await keys.claim(new_id(), "k", second) == second
 
 
+async def test_who_holds_a_key_is_found_without_claiming_it(gateway: Any) -> None:
+    keys, owner, record = JetStreamIdempotencyKeys(gateway), new_id(), a_record(seed=7)
+    assert await keys.find(owner, "k") is None
+    await keys.claim(owner, "k", record)
+    assert await keys.find(owner, "k") == record
+    assert await keys.find(new_id(), "k") is None
+
+
 async def test_a_race_for_a_key_has_one_winner(gateway: Any, nats_server: Any) -> None:
     owner, records = new_id(), [a_record() for _ in range(20)]
     async with user(nats_server, "gateway") as other:
@@ -172,6 +180,21 @@ async def test_a_job_is_folded_from_the_log_without_writing_a_snapshot(gateway: 
     assert at is not None
     assert at.version == 10
     assert await jobs._snapshots.get(life.stream) is None  # type: ignore[union-attr]
+
+
+async def test_megabytes_of_result_are_folded_from_the_log_and_not_kept(gateway: Any, agents: Any) -> None:
+    life = Life(a_stream())
+    large = msgspec.json.encode({"padding": ["x" * 1000] * 6000})
+    life.do(CreateJob(kind="simulation", prompt="x", talks=False, request={"given": 1}))
+    life.do(StartAttempt(worker="runner-1"))
+    life.do(CompleteJob(attempt=1, result=msgspec.Raw(large)))
+    await JetStreamStore[JobEvent](agents, EVENTS).append(life.stream, life.news(), after=START)
+    store, jobs = folded_jobs(gateway, SystemClock())
+    reader = JobReader(MemoryModels(CuttableStore()), store, jobs, CommandLog(gateway))
+    job = await reader.state(*life.stream)
+    assert job is not None
+    assert bytes(job.result) == large
+    assert jobs.peek(life.stream) is None
 
 
 async def test_a_job_is_known_from_its_stored_command_on(gateway: Any, commands: JetStreamCommands) -> None:
