@@ -112,13 +112,12 @@ def rerun(job_id: str, url: str | None, **options: Any) -> None:
         if status or not output.watch:
             return status
         old, new = ((each.get("result_data") or {}) for each in (before, await simulations.get(made[0])))
-        if (mine := old.get("digest")) is None:
-            return 0
-        same = mine == new.get("digest")
-        verdict = "The digest is the same" if same else f"The digest differs ({mine} before, {new.get('digest')} now)"
-        engines = {str(each.get("engine_version")) for each in (old, new)}
-        because = "" if same or len(engines) == 1 else f": engine {old.get('engine_version')} before"
-        click.echo(f"{verdict}{because}.", err=True)
+        if not (digests := _digests(old)):
+            raise Refused(f"{job_id} has no result to compare with")
+        same = digests == _digests(new)
+        engines = [str(each.get("engine_version")) for each in (old, new)]
+        because = "" if engines[0] == engines[1] else f": it was engine {engines[0]} then, and is {engines[1]} now"
+        click.echo("The digest is the same." if same else f"The digest differs{because}.", err=True)
         return 0 if same else 1
 
     sys.exit(call(url, work, interrupted=lambda: click.echo(detached(made[0]), err=True) if made else None))

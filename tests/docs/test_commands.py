@@ -19,7 +19,7 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, Block, blocks
 from tests.e2e.installation import Installation
 
-SECONDS_MAX = 60
+SECONDS_MAX = 100
 PYTHON = shlex.quote(sys.executable)
 RUN = {page: [block for block in blocks(page) if block.reason is None] for page in PAGES}
 

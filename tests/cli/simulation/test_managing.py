@@ -98,7 +98,16 @@ def test_a_rerun_with_another_digest_is_none(gateway: FakeGateway, run: Run) -> 
     result = run("simulate", "rerun", JOB)
     assert result.exit_code == 1
     assert "The digest differs" in result.stderr
-    assert "engine 1 before" in result.stderr
+    assert "it was engine 1 then, and is 2 now" in result.stderr
+
+
+def test_a_rerun_of_what_has_no_result_proves_nothing(gateway: FakeGateway, run: Run) -> None:
+    gateway.simulation(OTHER, simulation())
+    gateway.answers["GET", f"/api/simulations/{JOB}/"] = (200, {"job_id": JOB, "result_data": None})
+    gateway.answers["POST", f"/api/simulations/{JOB}/rerun/"] = (201, {"job_id": OTHER, "status": "queued"})
+    result = run("simulate", "rerun", JOB)
+    assert result.exit_code == 1
+    assert "has no result to compare with" in result.stderr
 
 
 def test_other_bets_are_priced(gateway: FakeGateway, run: Run) -> None:
