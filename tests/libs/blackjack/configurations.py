@@ -68,6 +68,8 @@ def playing_strategies(draw: st.DrawFn) -> PlayingStrategy:
                 for dealer in RANKS:
                     if wild.random() < 0.3:
                         cells[dealer] = wild.choice(letters)
+        if draw(st.booleans()):
+            tables["pairs"] = {pair: dict.fromkeys(RANKS, "P") for pair in BASIC.pairs}
         for dealer in RANKS:
             # whoever hits 21 again and again draws cards without end
             tables["hard"]["21"][dealer] = tables["hard"]["20"][dealer] = "S"
