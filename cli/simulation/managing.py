@@ -123,6 +123,12 @@ def rerun(job_id: str, url: str | None, **options: Any) -> None:
     sys.exit(call(url, work, interrupted=lambda: click.echo(detached(made[0]), err=True) if made else None))
 
 
+def _digests(result: Json) -> list[str]:
+    """A result's own, or those of a sweep's cells."""
+    found = [result.get("digest"), *(cell.get("digest") for cell in result.get("cells") or [])]
+    return [str(digest) for digest in found if digest]
+
+
 @click.command()
 @click.argument("job_id")
 @click.option(
