@@ -6,6 +6,7 @@ A card is its value: 1 is an ace, 10 is any ten, jack, queen or king.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache, lru_cache
 from typing import Protocol
 
 __all__ = ["Cards", "EndlessShoe", "FiniteShoe", "StackedShoe", "Words", "philox"]
@@ -22,14 +23,17 @@ Block = tuple[int, int, int, int]
 def philox(counter: Block, key: tuple[int, int]) -> Block:
     """Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011)."""
     first, second = _MULTIPLIERS
-    first_step, second_step = _KEY_STEPS
     c0, c1, c2, c3 = counter
-    k0, k1 = key
-    for _ in range(_ROUNDS):
+    for k0, k1 in _round_keys(*key):
         left, right = first * c0, second * c2
         c0, c1, c2, c3 = (right >> 32) ^ c1 ^ k0, right & _LOW_32, (left >> 32) ^ c3 ^ k1, left & _LOW_32
-        k0, k1 = (k0 + first_step) & _LOW_32, (k1 + second_step) & _LOW_32
     return c0, c1, c2, c3
+
+
+@lru_cache(maxsize=16)
+def _round_keys(k0: int, k1: int) -> list[tuple[int, int]]:
+    first_step, second_step = _KEY_STEPS
+    return [((k0 + number * first_step) & _LOW_32, (k1 + number * second_step) & _LOW_32) for number in range(_ROUNDS)]
 
 
 class Words:
@@ -67,7 +71,7 @@ class FiniteShoe:
     def __init__(self, decks: int, words: Words) -> None:
         self.dealt = 0
         self._words = words
-        self._deck = [value for value in range(1, 10) for _ in range(4 * decks)] + [10] * (16 * decks)
+        self._deck = list(_sorted_decks(decks))
         self._size = len(self._deck)
         self._discards = 0
 
@@ -130,6 +134,12 @@ class StackedShoe:
 
     def begin_round(self) -> None:
         pass
+
+
+@cache
+def _sorted_decks(decks: int) -> tuple[int, ...]:
+    """All aces, then all twos, and so on to all cards that count ten."""
+    return tuple(value for value in range(1, 10) for _ in range(4 * decks)) + (10,) * (16 * decks)
 
 
 def _draw(cards: list[int], place: int, size: int, word: int) -> int:
