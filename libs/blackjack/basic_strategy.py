@@ -2,9 +2,11 @@
 
 One table is written out, for four to eight decks where the dealer stands on soft 17 and peeks and doubling after a split is allowed;
 every other is that table with the changes whose conditions the rules meet. They were computed for one, two, three, four, six and eight
-decks: totals over all hands that reach them, doubling and surrender over two-card hands, splits to three hands. An endless shoe
-is played by the tables of four decks, as textbooks do: soft 13 against 5 and soft 15 against 4 would be hit there, for less
-than 0.001 % in all. Hard totals under 8 are never surrendered, not even early against an ace.
+decks: totals over all hands that reach them, doubling and surrender over two-card hands, splits to three hands.
+
+Three cells are as in textbooks, and not the very best. An endless shoe is played by the tables of four decks: soft 13 against 5 and soft
+15 against 4 would be hit there, for less than 0.001 % in all. Where 16 against 10 is surrendered, three cards of 16 would better
+stand: 0.003 % with eight decks, 0.05 % with one. Hard totals under 8 are never surrendered, not even early against an ace.
 """
 
 from __future__ import annotations
