@@ -39,6 +39,8 @@ def main(project: Path, stamp: str, purpose: str) -> None:
         say(f"installing the packages of {LOCKS[purpose]} (once; about a minute) ...")
         install(python, project / LOCKS[purpose])
         make_importable(environment, project)
+        say("compiling the simulation engine (once; about ten seconds) ...")
+        compile_engine(python)
         write(environment / f".stamp-{purpose}", stamp)
 
 
@@ -85,6 +87,13 @@ def make_importable(environment: Path, project: Path) -> None:
     script = environment / "bin" / "jobstream"
     write(script, f"#!{environment}/bin/python -P\nfrom cli.__main__ import main\nmain()\n")
     script.chmod(0o755)
+
+
+def compile_engine(python: Path) -> None:
+    """So that nobody's first simulation waits for the compiler. Where this fails, that simulation compiles it, or says why it cannot."""
+    command = [str(python), "-P", "-c", "from libs.blackjack import engine; engine.warm_up()"]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:  # noqa: S603
+        say("the simulation engine was not compiled; the first simulation will do it.")
 
 
 def read(path: Path) -> str | None:
