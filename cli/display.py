@@ -27,13 +27,14 @@ WIDTH_MAX = 100
 class JobDisplay:
     """Shows a job's frames as they come. A reply being typed appears in place and is replaced by what was stored."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, *, estimated: str = "EV") -> None:
+        """`estimated` is what a simulation's progress tells of each player."""
         self.console = console or Console(soft_wrap=False, highlight=False)
         self.rich = self.console.is_terminal
         if self.rich and self.console.width > WIDTH_MAX:
             self.console.width = WIDTH_MAX
         self._live: Live | None = None
-        self._progress = ProgressView(self.console)
+        self._progress = ProgressView(self.console, estimated=estimated)
         self._typed: dict[str, tuple[int, str]] = {}
         self._settled: set[str] = set()
 

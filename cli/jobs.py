@@ -12,6 +12,7 @@ from cli.calling import END_STATES, call, url_option
 from cli.client import Client, Refused
 from cli.display import JobDisplay
 from cli.outcomes import show_outcome
+from cli.progress import estimated_of
 from libs.jobs.state import Status
 
 __all__ = ["approve", "cancel", "jobs", "login", "new", "register", "reject", "retry", "say", "show", "watch"]
@@ -110,7 +111,12 @@ def show(job_id: str, url: str | None) -> None:
 @url_option
 def watch(job_id: str, after: int, url: str | None) -> None:
     """Show a job live until it has ended; type to answer."""
-    call(url, lambda client: _talk(client, job_id, after))
+
+    async def work(client: Client) -> None:
+        job = await client.job(job_id)
+        await _talk(client, job_id, after, kind=str(job.get("kind")))
+
+    call(url, work)
 
 
 @click.command()
@@ -177,10 +183,10 @@ approve = _decision("approve", "Approve what a job waits for.")
 reject = _decision("reject", "Reject what a job waits for; the job fails with your comment.")
 
 
-async def _talk(client: Client, job_id: str, after: int) -> None:
+async def _talk(client: Client, job_id: str, after: int, *, kind: str = "build") -> None:
     """Show the job until it has ended; lines typed on a terminal are sent as chat."""
     stream = client.watch(job_id, after=after)
-    with JobDisplay() as display:
+    with JobDisplay(estimated=estimated_of(kind)) as display:
         typing = asyncio.create_task(_send_lines(client, job_id, display)) if sys.stdin.isatty() else None
         try:
             live = with_app = False

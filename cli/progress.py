@@ -15,7 +15,7 @@ from rich.text import Text
 
 from cli.figures import count, duration, interval, rate
 
-__all__ = ["ProgressView", "described"]
+__all__ = ["ProgressView", "described", "estimated_of"]
 
 Json = dict[str, Any]
 
@@ -115,6 +115,11 @@ def described(frame: Json, *, age: float = 0.0, estimated: str | None = "EV") ->
     if message and not found:
         parts.append(message)
     return " · ".join(parts + (found if estimated else []))
+
+
+def estimated_of(kind: str) -> str:
+    """What the progress of a job of this kind estimates, where it estimates anything."""
+    return "difference of EV" if kind == "comparison" else "EV"
 
 
 def _amounts(frame: Json) -> tuple[float, float | None]:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from cli.calling import END_STATES
 from cli.client import Client
-from cli.progress import ProgressView
+from cli.progress import ProgressView, estimated_of
 
 __all__ = ["Ending", "detached", "follow"]
 
@@ -24,7 +24,7 @@ class Ending(NamedTuple):
 
 async def follow(client: Client, job_id: str, console: Console, *, kind: str = "simulation") -> Ending:
     """Show how far the job is until it has ended; reconnects on the way."""
-    view = ProgressView(console, estimated="difference of EV" if kind == "comparison" else "EV")
+    view = ProgressView(console, estimated=estimated_of(kind))
     view.wait("waiting for a runner")
     live, ending = False, None
     try:

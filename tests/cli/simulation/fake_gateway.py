@@ -54,7 +54,7 @@ class FakeGateway:
         self.answers["GET", f"/api/simulations/{job_id}/"] = (200, view)
         self.answers["GET", f"/api/jobs/{job_id}/"] = (
             200,
-            {"id": job_id, "kind": "simulation", "status": status, "version": 9},
+            {"id": job_id, "kind": fields.get("kind", "simulation"), "status": status, "version": 9},
         )
         ending = (
             [{"kind": "status", "status": status, "message": f"The job is {status}."}] if status != "running" else []

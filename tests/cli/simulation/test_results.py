@@ -119,6 +119,13 @@ def test_a_comparison_shows_the_difference(gateway: FakeGateway, run: Run) -> No
     assert "25 times" in text
 
 
+def test_the_progress_of_a_comparison_is_that_of_the_difference(gateway: FakeGateway, run: Run) -> None:
+    gateway.simulation(JOB, comparison(), PROGRESS, kind="comparison")
+    said = "difference of EV -0.4000 % ± 0.0200 %"
+    assert said in run("simulate", "compare", "six_deck_s17", "six_deck_h17").stderr
+    assert said in run("watch", JOB).stdout
+
+
 def test_a_sweep_of_one_axis_is_a_list(gateway: FakeGateway, run: Run) -> None:
     axis = SweepAxis(path="/casino/reshuffle_penetration", label="penetration", values=("0.5", "0.6", "0.75"))
     gateway.simulation(JOB, sweep(axis))
