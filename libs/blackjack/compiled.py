@@ -20,17 +20,25 @@ from typing import Any, TypeVar, cast
 import numba
 import numba.core.config
 
-__all__ = ["cache_folder", "compiled", "stored"]
+__all__ = ["cache_folder", "compiled", "inlined", "stored"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_SOURCES = ("philox.py", "shoe.py", "kernel.py", "moments.py", "compiled.py")
+_njit: Any = numba.njit
 _config: Any = numba.core.config
+# Without numba's runtime no references are counted, which else happens (atomically) whenever an array is taken out of a tuple, and costs
+# twenty times the play. The price: compiled code cannot make arrays.
+_OPTIONS = {"nogil": True, "boundscheck": False, "error_model": "numpy", "_nrt": False}
 _configuring = threading.Lock()
 
 
 def compiled(function: _F) -> _F:
-    """For functions that other compiled ones call: part of their code, not kept by itself."""
-    return cast("_F", numba.njit(nogil=True, boundscheck=False, error_model="numpy")(function))
+    """For functions that other compiled ones call: part of their code, not kept by itself. They may not make arrays."""
+    return cast("_F", _njit(**_OPTIONS)(function))
+
+
+def inlined(function: _F) -> _F:
+    """As `compiled`, and copied into each caller: for what would cost more to call than to do."""
+    return cast("_F", _njit(**_OPTIONS, forceinline=True)(function))
 
 
 def stored(function: _F) -> _F:
@@ -39,7 +47,7 @@ def stored(function: _F) -> _F:
     if folder is None:
         return compiled(function)
     with _cache_at(folder):
-        return cast("_F", numba.njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")(function))
+        return cast("_F", _njit(**_OPTIONS, cache=True)(function))
 
 
 def cache_folder() -> Path | None:
@@ -82,8 +90,8 @@ def _is_ours(folder: Path) -> bool:
 def _fingerprint() -> str:
     """Of everything that goes into the compiled code: numba itself looks at one file of it only."""
     seen = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
-    for source in _SOURCES:
-        seen.update((Path(__file__).parent / source).read_bytes())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        seen.update(source.read_bytes())
     return seen.hexdigest()[:16]
 
 

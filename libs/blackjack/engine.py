@@ -22,7 +22,7 @@ from libs.blackjack.configuration import (
     Row,
 )
 from libs.blackjack.decisions import COUNTS
-from libs.blackjack.kernel import Money, Session, Sums, play
+from libs.blackjack.kernel import Money, Session, Sums, play, room_for
 from libs.blackjack.layout import Seat, layout, moment_bound
 from libs.blackjack.outcomes import CODES
 from libs.blackjack.tally import CountRow, PlayerTally, SessionTally, TableTally, Tally
@@ -54,17 +54,20 @@ class _Played:
             extra=np.zeros((players, len(COUNTS)), np.int64),
             outcomes=np.zeros((players, CODES), np.int64),
             dealer=np.zeros(8, np.int64),
-            money=np.zeros((players, Money.COLUMNS), np.int64),
-            sessions=np.zeros((players, Session.COLUMNS), np.int64),
+            money=np.zeros((players, len(Money)), np.int64),
+            sessions=np.zeros((players, len(Session)), np.int64),
             paths=np.zeros((players, len(table.checkpoints), money.BINS), np.int64),
         )
+        self._room = room_for(table)
         self.finals = np.zeros((players, finals), np.int64)
         self._final = [0] * players
         self._final_squares = np.zeros((players, moments.LIMBS, 2), np.int64)
         self._squared = np.array([(player, player) for player in range(players)], dtype=np.int64)
 
     def play(self, vectors: moments.Ints, entry: int, seed: int, first: int, blocks: int, rounds: int) -> int:
-        played: int = play(self.table, self.sums, vectors, entry, self.finals, np.uint64(seed), first, blocks, rounds)
+        played: int = play(
+            self.table, self._room, self.sums, vectors, entry, self.finals, np.uint64(seed), first, blocks, rounds
+        )
         if self.table.sessions:
             for player, final in enumerate(self.finals[:, :played].sum(axis=1).tolist()):
                 self._final[player] += final

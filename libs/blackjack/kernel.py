@@ -6,91 +6,57 @@ is is a number (`hand_states`), and what happened is counted in integers.
 
 from __future__ import annotations
 
-import math
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from libs.blackjack.compiled import compiled, stored
-from libs.blackjack.decisions import Choice, Situation
-from libs.blackjack.hand_states import ACE, BUST, NATURAL, PAIRS, STATES, STRIDE, TEN
-from libs.blackjack.layout import Method, Seat, Table
-from libs.blackjack.money import BINS, COUNT_MAX
-from libs.blackjack.outcomes import code
-from libs.blackjack.shoe import LANES, draw_ahead, more, take_ahead
+from libs.blackjack.compiled import inlined, stored
+from libs.blackjack.hand_states import NATURAL, STRIDE
+from libs.blackjack.layout import Seat, Table
+from libs.blackjack.money import BINS
+from libs.blackjack.rounds import (
+    BET,
+    DEALER_BLACKJACK,
+    DEALER_NOT_PLAYED,
+    HALF,
+    Fate,
+    Felt,
+    Ints,
+    awaited,
+    before_the_dealer_looks,
+    lose_standing,
+    lose_unplayed,
+    play_dealer,
+    play_hand,
+    settle_the_rest,
+    whole_count,
+)
+from libs.blackjack.shoe import LANES, Shoe, Stream, Words, at_least, draw_ahead, more, take_ahead
 
-__all__ = ["Money", "Session", "Sums", "play"]
+__all__ = ["Money", "Session", "Sums", "play", "room_for"]
 
-# numba takes plain numbers from a module as constants, but not members of an enumeration used as such
-_STAND, _HIT, _DOUBLE, _SPLIT = int(Choice.STAND), int(Choice.HIT), int(Choice.DOUBLE), int(Choice.SPLIT)
-_SURRENDER, _BY_COUNT = int(Choice.SURRENDER), int(Choice.BY_COUNT)
-_FIRST, _SPLIT_AGAIN, _ACES_AGAIN = int(Situation.FIRST), int(Situation.SPLIT_AGAIN), int(Situation.ACES_AGAIN)
-_EARLY = int(Situation.EARLY)
-_TRUNCATE, _ROUND = int(Method.TRUNCATE), int(Method.ROUND)
-_HANDS, _SYSTEM, _METHOD, _ROWS = int(Seat.HANDS), int(Seat.SYSTEM), int(Seat.METHOD), int(Seat.ROWS)
-_INSURANCE, _CHOICES, _SPAN, _RESULTS = int(Seat.INSURANCE), int(Seat.CHOICES), int(Seat.SPAN), int(Seat.RESULTS)
-_LEAST, _BANKROLL, _GOAL, _LOW, _WIDTH = (
-    int(Seat.LEAST),
-    int(Seat.BANKROLL),
-    int(Seat.GOAL),
-    int(Seat.LOW),
-    int(Seat.WIDTH),
-)
-_WIN, _DEALER_BUST, _NATURAL, _PUSH, _NATURAL_PUSH = (
-    code("win"),
-    code("dealer_bust"),
-    code("natural"),
-    code("push"),
-    code("natural_push"),
-)
-_LOSS, _BUST, _DEALER_BLACKJACK, _SURRENDERED = (
-    code("loss"),
-    code("bust"),
-    code("dealer_blackjack"),
-    code("surrender"),
-)
-_DOUBLED = code("win", doubled=True) - code("win")
-_FROM_SPLIT = code("win", split=True) - code("win")
-_DEALER_ENDS_BUST, _DEALER_ENDS_BLACKJACK, _DEALER_NOT_PLAYED = 5, 6, 7
-_BET, _HALF = 20, 10
-_EPSILON = 1e-6
 _LOW_32 = (1 << 32) - 1
 
-# what becomes of one of the two cards' hands
-_OPEN, _HAS_NATURAL, _GONE, _WAITS = 0, 1, 2, 3
 
-Ints = npt.NDArray[np.int64]
-
-
-def _settled() -> tuple[Ints, Ints]:
-    """What a hand wins of its bet and the code of its ending, by its total * STRIDE + the dealer's end."""
-    signs, endings = np.zeros(22 * STRIDE, np.int64), np.zeros(22 * STRIDE, np.int64)
-    for own in range(22):
-        for end, total in enumerate(range(17, 22)):
-            signs[own * STRIDE + end] = (own > total) - (own < total)
-            endings[own * STRIDE + end] = _WIN if own > total else _LOSS if own < total else _PUSH
-        signs[own * STRIDE + _DEALER_ENDS_BUST] = 1
-        endings[own * STRIDE + _DEALER_ENDS_BUST] = _DEALER_BUST
-    return signs, endings
-
-
-# looked up rather than compared: who wins is what no machine can guess
-_SIGNS, _ENDINGS = _settled()
-
-
-class Money:
+class Money(IntEnum):
     """The columns of `Sums.money`; the sum of squares is `SQUARES_HIGH` * 2**32 + `SQUARES_LOW`."""
 
-    INITIAL, WAGERED, NET, SQUARES_HIGH, SQUARES_LOW, INSURANCE_WON, INSURANCE_LOST = range(7)
-    COLUMNS = 7
+    INITIAL = 0
+    WAGERED = 1
+    NET = 2
+    SQUARES_HIGH = 3
+    SQUARES_LOW = 4
+    INSURANCE_WON = 5
+    INSURANCE_LOST = 6
 
 
-class Session:
+class Session(IntEnum):
     """The columns of `Sums.sessions`."""
 
-    RUINED, GOALS, ROUNDS_TO_RUIN = range(3)
-    COLUMNS = 3
+    RUINED = 0
+    GOALS = 1
+    ROUNDS_TO_RUIN = 2
 
 
 class Sums(NamedTuple):
@@ -109,27 +75,64 @@ class Sums(NamedTuple):
     """By player, checkpoint and bin."""
 
 
-_INITIAL_MONEY, _WAGERED, _NET = Money.INITIAL, Money.WAGERED, Money.NET
-_SQUARES_HIGH, _SQUARES_LOW = Money.SQUARES_HIGH, Money.SQUARES_LOW
-_INSURANCE_WON, _INSURANCE_LOST = Money.INSURANCE_WON, Money.INSURANCE_LOST
-_RUINED, _GOALS, _ROUNDS_TO_RUIN = Session.RUINED, Session.GOALS, Session.ROUNDS_TO_RUIN
+class Account(NamedTuple):
+    """By player: how the block goes."""
+
+    seated: Any
+    bankroll: Ints
+    net: Ints
+    initial: Ints
 
 
-@compiled
-def _whole(count: float, method: int) -> int:
-    """A count as a place in tables, 0 to 24 for -12 to 12."""
-    if method == _TRUNCATE:
-        whole = int(count + _EPSILON) if count >= 0 else -int(_EPSILON - count)
-    elif method == _ROUND:
-        whole = math.floor(count + 0.5 + _EPSILON) if count >= 0 else -math.floor(0.5 + _EPSILON - count)
-    else:
-        whole = math.floor(count + _EPSILON)
-    return min(max(whole, -COUNT_MAX), COUNT_MAX) + COUNT_MAX
+class Room(NamedTuple):
+    """Everything that is written to while playing, and means nothing afterwards."""
+
+    shoe: Shoe
+    felt: Felt
+    account: Account
+    drawn: Words
+
+
+def room_for(table: Table) -> Room:
+    """Everything that is written to while playing."""
+    players, systems, room = table.seats.shape[0], table.values.shape[0], table.shoe.shape[0]
+    hands_max = table.hands * table.resplit_to
+    shoe = Shoe(
+        np.zeros(room, np.uint8),
+        np.zeros((systems, room + 1), np.int32),
+        table.values,
+        np.zeros(room + 16, np.uint32),
+        table.cards,
+        table.infinite,
+    )
+    felt = Felt(
+        np.zeros(table.hands, np.int64),
+        np.zeros(table.hands, np.int64),
+        np.zeros(table.hands, np.int64),
+        np.zeros(hands_max, np.int64),
+        np.zeros(hands_max, np.int64),
+        np.zeros(hands_max, np.int64),
+        np.zeros(players, np.int64),
+        np.zeros(players, np.int64),
+        np.zeros(players, np.int64),
+        np.zeros(players, np.int64),
+        np.zeros(players, np.int64),
+        np.zeros(players, np.int64),
+    )
+    account = Account(
+        np.ones(players, np.bool_),
+        np.zeros(players, np.int64),
+        np.zeros(players, np.int64),
+        np.zeros(players, np.int64),
+    )
+    drawn = np.empty((table.dealt_first if table.cut == 1 else 0, LANES), np.uint32)
+    return Room(shoe, felt, account, drawn)
 
 
 @stored
 def play(
     table: Table,
+    room: Room,
     sums: Sums,
     vectors: Ints,
     entry: int,
@@ -144,484 +147,194 @@ def play(
     Adds to `sums`; writes each block's vector into a column of `vectors` from row `entry` on: rounds, then net and initial money of each
     player; and the players' last bankrolls into a column of `finals`.
     """
-    # numba counts references to the arrays of a tuple wherever it takes one out
-    seats = table.seats
-    values = table.values
-    next_states = table.next_states
-    totals = table.totals
-    dealer_draws = table.dealer_draws
-    choices = table.choices
-    bets = table.bets
-    divisors = table.divisors
-    cut = table.cut
-    sessions = table.sessions
-    session_rounds = table.session_rounds
-    resplit_to = table.resplit_to
-    resplit_aces = table.resplit_aces
-    peek = table.peek
-    insurance = table.insurance
-    early_surrender = table.early_surrender
-    natural = table.natural
-    checkpoints = table.checkpoints
-    initial_counts = table.initial
-    shoe = table.shoe
-    size = table.cards
-    infinite = table.infinite
-    dealt_first = table.dealt_first
-    hands_of_table = table.hands
-    results = sums.results
-    extra_sums = sums.extra
-    outcomes = sums.outcomes
-    dealer_ends = sums.dealer
-    money = sums.money
-    session_sums = sums.sessions
-    paths = sums.paths
-    players = seats.shape[0]
-    systems = values.shape[0]
-    cards = np.empty(shoe.shape[0], np.uint8)
-    running = np.zeros((systems, shoe.shape[0] + 1), np.int32)
-    words = np.empty(shoe.shape[0] + 16, np.uint32)
-    hands_max = hands_of_table * resplit_to
-    owner = np.zeros(hands_of_table, np.int64)
-    states = np.zeros(hands_of_table, np.int64)
-    fates = np.zeros(hands_of_table, np.int64)
-    standing_total = np.zeros(hands_max, np.int64)
-    standing_kind = np.zeros(hands_max, np.int64)
-    standing_owner = np.zeros(hands_max, np.int64)
-    bet = np.zeros(players, np.int64)
-    row = np.zeros(players, np.int64)
-    result = np.zeros(players, np.int64)
-    extra = np.zeros(players, np.int64)
-    insured = np.zeros(players, np.int64)
-    purse = np.zeros(players, np.int64)
-    bankroll = np.zeros(players, np.int64)
-    seated = np.ones(players, np.bool_)
-    net = np.zeros(players, np.int64)
-    initial = np.zeros(players, np.int64)
-
-    fresh = cut == 1
-    drawn = np.empty((dealt_first if fresh else 0, LANES), np.uint32)
+    players = table.seats.shape[0]
+    shoe, felt, account, drawn = room
+    fresh = table.cut == 1
     lane = LANES
-
     rounds_played = 0
     for number in range(blocks):
         block = np.uint64(first_block + number)
-        rounds = 0
-        shoes = 0
-        checkpoint = 0
-        for p in range(players):
-            net[p] = 0
-            initial[p] = 0
-            bankroll[p] = seats[p, _BANKROLL]
-            seated[p] = True
-        position = cut  # a new shoe
-        if sessions:
+        rounds = shoes = checkpoint = ready = 0
+        _sit_down(table, account)
+        if table.sessions:
             lane = LANES
-        ready = 0
-        while True:
-            if position >= cut:
-                if rounds and not sessions:
+        position = table.cut
+        stream = Stream(np.uint64(0), block, seed)
+        while not table.sessions or rounds < table.session_rounds:
+            if position >= table.cut:
+                if shoes and not table.sessions:
                     break
-                if sessions and rounds == session_rounds:
-                    break
+                stream = Stream(np.uint64(shoes), block, seed)
+                shoes += 1
                 position = 0
-                for place in range(size):
-                    cards[place] = shoe[place]
-                for system in range(systems):
-                    running[system, 0] = initial_counts[system]
+                _put_in_order(table, shoe)
                 if fresh:
                     if lane == LANES:
                         lane = 0
-                        draw_ahead(
-                            drawn,
-                            dealt_first,
-                            size,
-                            infinite,
-                            np.uint64(shoes),
-                            int(sessions),
-                            block,
-                            int(not sessions),
-                            seed,
-                        )
-                    take_ahead(cards, running, values, drawn, dealt_first, lane, infinite)
-                    ready = dealt_first
+                        draw_ahead(drawn, shoe, stream, int(table.sessions), int(not table.sessions))
+                    ready = take_ahead(shoe, drawn, lane)
                     lane += 1
                 else:
-                    ready = more(
-                        cards,
-                        running,
-                        words,
-                        values,
-                        size,
-                        infinite,
-                        0,
-                        dealt_first,
-                        0,
-                        np.uint64(shoes),
-                        block,
-                        seed,
-                    )
-                shoes += 1
-            elif sessions and rounds == session_rounds:
-                break
-            stream = np.uint64(shoes - 1)
+                    ready = more(shoe, 0, table.dealt_first, 0, stream)
             cleared = position
 
-            # Who sits, and what they bet
-            hands = 0
-            for p in range(players):
-                if not seated[p]:
-                    continue
-                own_hands = seats[p, _HANDS]
-                at = _whole(running[seats[p, _SYSTEM], position] * divisors[p, position], seats[p, _METHOD])
-                stake = bets[p, at]
-                if sessions:
-                    if bankroll[p] >= seats[p, _GOAL]:
-                        seated[p] = False
-                        session_sums[p, _GOALS] += 1
-                        continue
-                    if bankroll[p] < stake * _BET * own_hands:
-                        stake = bankroll[p] // (_BET * own_hands)
-                        if stake < seats[p, _LEAST]:
-                            seated[p] = False
-                            session_sums[p, _RUINED] += 1
-                            session_sums[p, _ROUNDS_TO_RUIN] += rounds
-                            continue
-                    purse[p] = bankroll[p] - stake * _BET * own_hands
-                bet[p] = stake
-                row[p] = at
-                result[p] = 0
-                extra[p] = 0
-                insured[p] = 0
-                for _ in range(own_hands):
-                    owner[hands] = p
-                    hands += 1
+            hands = _place_bets(table, shoe, felt, account, sums.sessions, position, rounds)
             if hands == 0:
                 break
 
             # The deal
-            dealt = 2 * hands + 1 + peek
-            if position + dealt > ready:
-                ready = more(
-                    cards, running, words, values, size, infinite, ready, position + dealt, cleared, stream, block, seed
-                )
-            up = int(cards[position + hands])
+            ready = at_least(shoe, ready, position + 2 * hands + 1 + table.peek, cleared, stream)
+            up = int(shoe.cards[position + hands])
             for hand in range(hands):
-                state = int(next_states[cards[position + hand] * STRIDE + int(cards[position + hands + 1 + hand])])
-                states[hand] = state
-                fates[hand] = _HAS_NATURAL if state == NATURAL else _OPEN
+                first, second = shoe.cards[position + hand], shoe.cards[position + hands + 1 + hand]
+                state = int(table.next_states[first * STRIDE + int(second)])
+                felt.states[hand] = state
+                felt.fates[hand] = Fate.NATURAL if state == NATURAL else Fate.OPEN
             position += 2 * hands + 1
-            hole = -1
-            if peek:
-                hole = int(cards[position])
+            dealer, hole = up * STRIDE, -1
+            if table.peek:
+                hole = int(shoe.cards[position])
+                dealer = int(table.next_states[dealer + hole])
                 position += 1
 
-            # Before the dealer looks
-            if up == ACE and insurance:
-                for hand in range(hands):
-                    p = owner[hand]
-                    if seats[p, _INSURANCE] <= COUNT_MAX:
-                        system = seats[p, _SYSTEM]
-                        seen = running[system, position]
-                        if hole >= 0:
-                            seen -= values[system, hole]
-                        at = _whole(seen * divisors[p, position], seats[p, _METHOD])
-                        if at - COUNT_MAX >= seats[p, _INSURANCE] and (not sessions or purse[p] >= bet[p] * _HALF):
-                            insured[p] += 1
-                            extra[p] += _HALF
-                            purse[p] -= bet[p] * _HALF
-            if early_surrender:
-                for hand in range(hands):
-                    if fates[hand] == _OPEN:
-                        p = owner[hand]
-                        place = _EARLY
-                        if sessions and purse[p] < bet[p] * _BET:
-                            place += 1
-                        place = seats[p, _CHOICES] + place * seats[p, _ROWS] * STATES + states[hand] + up
-                        choice = choices[place]
-                        if choice == _BY_COUNT:
-                            system = seats[p, _SYSTEM]
-                            seen = running[system, position]
-                            if hole >= 0:
-                                seen -= values[system, hole]
-                            at = _whole(seen * divisors[p, position], seats[p, _METHOD])
-                            choice = choices[place + (1 + at) * STATES]
-                        if choice == _SURRENDER:
-                            fates[hand] = _GONE
-                            result[p] -= _HALF
-                            outcomes[p, _SURRENDERED] += 1
+            before_the_dealer_looks(table, shoe, felt, sums.outcomes, hands, up, hole, position)
 
-            blackjack = hole >= 0 and next_states[up * STRIDE + hole] == NATURAL
-            dealer_end = _DEALER_NOT_PLAYED
+            # The players, and the dealer
+            end = DEALER_NOT_PLAYED
             standing = 0
+            blackjack = dealer == NATURAL
             if blackjack:
-                dealer_end = _DEALER_ENDS_BLACKJACK
-                for hand in range(hands):
-                    if fates[hand] == _OPEN:
-                        p = owner[hand]
-                        result[p] -= _BET
-                        outcomes[p, _DEALER_BLACKJACK] += 1
+                lose_unplayed(felt, sums.outcomes, hands)
             else:
-                # The players
-                waits = False
                 for hand in range(hands):
-                    if fates[hand] != _OPEN:
-                        waits = waits or fates[hand] == _HAS_NATURAL
-                        continue
-                    p = owner[hand]
-                    rows = seats[p, _ROWS]
-                    own_choices = seats[p, _CHOICES]
-                    state = states[hand]
-                    pair = 0
-                    family = 1
-                    pending = 0
-                    situation = _FIRST
-                    kind = 0
-                    while True:
-                        if sessions and purse[p] < bet[p] * _BET:
-                            place = _FIRST + 1 if situation == _FIRST else situation + 2
-                        elif situation == _FIRST:
-                            place = _FIRST
-                        elif family < resplit_to and (pair != ACE or resplit_aces):
-                            place = situation
-                        else:
-                            place = situation + 1
-                        place = own_choices + place * rows * STATES + state + up
-                        choice = choices[place]
-                        if choice == _BY_COUNT:
-                            system = seats[p, _SYSTEM]
-                            seen = running[system, position]
-                            if hole >= 0:
-                                seen -= values[system, hole]
-                            at = _whole(seen * divisors[p, position], seats[p, _METHOD])
-                            choice = choices[place + (1 + at) * STATES]
-                        if choice == _SPLIT:
-                            pair = (state - PAIRS) // STRIDE
-                            situation = _ACES_AGAIN if pair == ACE else _SPLIT_AGAIN
-                            kind = _FROM_SPLIT
-                            family += 1
-                            pending += 1
-                            extra[p] += _BET
-                            purse[p] -= bet[p] * _BET
-                        else:
-                            doubled = 0
-                            while choice == _HIT:
-                                if position == ready:
-                                    ready = more(
-                                        cards,
-                                        running,
-                                        words,
-                                        values,
-                                        size,
-                                        infinite,
-                                        ready,
-                                        position + 1,
-                                        cleared,
-                                        stream,
-                                        block,
-                                        seed,
-                                    )
-                                state = int(next_states[state + int(cards[position])])
-                                position += 1
-                                if state == BUST:
-                                    break
-                                place = own_choices + state + up
-                                choice = choices[place]
-                                if choice == _BY_COUNT:
-                                    system = seats[p, _SYSTEM]
-                                    seen = running[system, position]
-                                    if hole >= 0:
-                                        seen -= values[system, hole]
-                                    at = _whole(seen * divisors[p, position], seats[p, _METHOD])
-                                    choice = choices[place + (1 + at) * STATES]
-                            if choice == _DOUBLE:
-                                if position == ready:
-                                    ready = more(
-                                        cards,
-                                        running,
-                                        words,
-                                        values,
-                                        size,
-                                        infinite,
-                                        ready,
-                                        position + 1,
-                                        cleared,
-                                        stream,
-                                        block,
-                                        seed,
-                                    )
-                                state = int(next_states[state + int(cards[position])])
-                                position += 1
-                                doubled = 1
-                                extra[p] += _BET
-                                purse[p] -= bet[p] * _BET
-                            if state == BUST:
-                                result[p] -= _BET + doubled * _BET
-                                outcomes[p, _BUST + kind + doubled * _DOUBLED] += 1
-                            elif choice == _SURRENDER:
-                                if hole < 0 and (up in (ACE, TEN)):
-                                    fates[hand] = _WAITS
-                                    waits = True
-                                else:
-                                    result[p] -= _HALF
-                                    outcomes[p, _SURRENDERED] += 1
-                            else:
-                                standing_total[standing] = totals[state]
-                                standing_kind[standing] = kind + doubled * _DOUBLED
-                                standing_owner[standing] = p
-                                standing += 1
-                            if pending == 0:
-                                break
-                            pending -= 1
-                        # the next card of a hand that was split
-                        if position == ready:
-                            ready = more(
-                                cards,
-                                running,
-                                words,
-                                values,
-                                size,
-                                infinite,
-                                ready,
-                                position + 1,
-                                cleared,
-                                stream,
-                                block,
-                                seed,
-                            )
-                        state = int(next_states[pair * STRIDE + int(cards[position])])
-                        position += 1
-
-                # The dealer
-                dealer = up * STRIDE
-                if hole >= 0:
-                    dealer = int(next_states[dealer + hole])
-                else:
-                    if up == ACE:
-                        for p in range(players):
-                            waits = waits or (seated[p] and insured[p] > 0)
-                    if standing > 0 or (waits and (up in (ACE, TEN))):
-                        if position == ready:
-                            ready = more(
-                                cards,
-                                running,
-                                words,
-                                values,
-                                size,
-                                infinite,
-                                ready,
-                                position + 1,
-                                cleared,
-                                stream,
-                                block,
-                                seed,
-                            )
-                        dealer = int(next_states[dealer + int(cards[position])])
-                        position += 1
-                        blackjack = dealer == NATURAL
+                    if felt.fates[hand] == Fate.OPEN:
+                        standing, position, ready = play_hand(
+                            table, shoe, felt, sums.outcomes, hand, standing, up, hole, position, ready, cleared, stream
+                        )
+                if not table.peek and (standing or awaited(felt, hands, up)):
+                    ready = at_least(shoe, ready, position + 1, cleared, stream)
+                    dealer = int(table.next_states[dealer + int(shoe.cards[position])])
+                    position += 1
+                    blackjack = dealer == NATURAL
                 if blackjack:
-                    dealer_end = _DEALER_ENDS_BLACKJACK
-                    for hand in range(standing):
-                        p = standing_owner[hand]
-                        kind = standing_kind[hand]
-                        result[p] -= 2 * _BET if kind & _DOUBLED else _BET
-                        outcomes[p, _DEALER_BLACKJACK + kind] += 1
-                elif standing > 0:
-                    while dealer_draws[dealer]:
-                        if position == ready:
-                            ready = more(
-                                cards,
-                                running,
-                                words,
-                                values,
-                                size,
-                                infinite,
-                                ready,
-                                position + 1,
-                                cleared,
-                                stream,
-                                block,
-                                seed,
-                            )
-                        dealer = int(next_states[dealer + int(cards[position])])
-                        position += 1
-                    dealer_end = int(totals[dealer]) - 17
-                    for hand in range(standing):
-                        p = standing_owner[hand]
-                        kind = standing_kind[hand]
-                        place = standing_total[hand] * STRIDE + dealer_end
-                        result[p] += _SIGNS[place] * (_BET + kind // _DOUBLED * _BET)
-                        outcomes[p, _ENDINGS[place] + kind] += 1
-
-            # What does not depend on the dealer's total
-            for hand in range(hands):
-                fate = fates[hand]
-                if fate == _HAS_NATURAL:
-                    p = owner[hand]
-                    if blackjack:
-                        outcomes[p, _NATURAL_PUSH] += 1
-                    else:
-                        result[p] += natural
-                        outcomes[p, _NATURAL] += 1
-                elif fate == _WAITS:
-                    p = owner[hand]
-                    if blackjack:
-                        result[p] -= _BET
-                        outcomes[p, _DEALER_BLACKJACK] += 1
-                    else:
-                        result[p] -= _HALF
-                        outcomes[p, _SURRENDERED] += 1
+                    lose_standing(felt, sums.outcomes, standing)
+                elif standing:
+                    end, position, ready = play_dealer(
+                        table, shoe, felt, sums.outcomes, dealer, standing, position, ready, cleared, stream
+                    )
+            if blackjack:
+                end = DEALER_BLACKJACK
+            settle_the_rest(table, felt, sums.outcomes, hands, blackjack)
 
             rounds += 1
-            dealer_ends[dealer_end] += 1
-            for p in range(players):
-                if not seated[p]:
-                    continue
-                if insured[p] > 0:
-                    if blackjack:
-                        result[p] += 2 * _HALF * insured[p]
-                        money[p, _INSURANCE_WON] += insured[p]
-                    else:
-                        result[p] -= _HALF * insured[p]
-                        money[p, _INSURANCE_LOST] += insured[p]
-                span = seats[p, _SPAN]
-                results[seats[p, _RESULTS] + row[p] * (2 * span + 1) + span + result[p]] += 1
-                extra_sums[p, row[p]] += extra[p]
-                won = result[p] * bet[p]
-                placed = bet[p] * _BET * seats[p, _HANDS]
-                net[p] += won
-                initial[p] += placed
-                if sessions:
-                    bankroll[p] += won
-                    money[p, _INITIAL_MONEY] += placed
-                    money[p, _WAGERED] += placed + extra[p] * bet[p]
-                    money[p, _NET] += won
-                    squares = money[p, _SQUARES_LOW] + won * won
-                    money[p, _SQUARES_HIGH] += squares >> 32
-                    money[p, _SQUARES_LOW] = squares & _LOW_32
-            if sessions and rounds == checkpoints[checkpoint]:
-                for p in range(players):
-                    _look(seats, paths, bankroll, p, checkpoint)
+            sums.dealer[end] += 1
+            for player in range(players):
+                if account.seated[player]:
+                    _book(table, felt, account, sums, player, blackjack)
+            if table.sessions and rounds == table.checkpoints[checkpoint]:
+                _look(table, account, sums.paths, checkpoint)
                 checkpoint += 1
 
         vectors[entry, number] = rounds
-        for p in range(players):
-            vectors[entry + 1 + 2 * p, number] = net[p]
-            vectors[entry + 2 + 2 * p, number] = initial[p]
-            finals[p, number] = bankroll[p]
-        if sessions:
-            while checkpoint < checkpoints.shape[0]:
-                for p in range(players):
-                    _look(seats, paths, bankroll, p, checkpoint)
-                checkpoint += 1
+        for player in range(players):
+            vectors[entry + 1 + 2 * player, number] = account.net[player]
+            vectors[entry + 2 + 2 * player, number] = account.initial[player]
+            finals[player, number] = account.bankroll[player]
+        if table.sessions:
+            for left in range(checkpoint, table.checkpoints.shape[0]):
+                _look(table, account, sums.paths, left)
         rounds_played += rounds
         if rounds_played >= rounds_wanted:
             return number + 1
     return blocks
 
 
-@compiled
-def _look(seats: Ints, paths: Ints, bankroll: Ints, player: int, checkpoint: int) -> None:
-    """Count a bankroll at a checkpoint."""
-    place = (bankroll[player] - seats[player, _LOW]) // seats[player, _WIDTH]
-    paths[player, checkpoint, min(max(place, 0), BINS - 1)] += 1
+@inlined
+def _sit_down(table: Table, account: Account) -> None:
+    for player in range(table.seats.shape[0]):
+        account.seated[player] = True
+        account.bankroll[player] = table.seats[player, Seat.BANKROLL]
+        account.net[player] = 0
+        account.initial[player] = 0
+
+
+@inlined
+def _put_in_order(table: Table, shoe: Shoe) -> None:
+    for place in range(table.cards):
+        shoe.cards[place] = table.shoe[place]
+    for system in range(table.values.shape[0]):
+        shoe.running[system, 0] = table.initial[system]
+
+
+@inlined
+def _place_bets(
+    table: Table, shoe: Shoe, felt: Felt, account: Account, sessions: Ints, position: int, rounds: int
+) -> int:
+    """Let everybody bet, or leave a session; return how many hands are dealt."""
+    hands = 0
+    for player in range(table.seats.shape[0]):
+        if not account.seated[player]:
+            continue
+        own_hands = table.seats[player, Seat.HANDS]
+        row = whole_count(table, shoe, player, position, -1)
+        bet = table.bets[player, row]
+        if table.sessions:
+            bankroll = account.bankroll[player]
+            if bankroll >= table.seats[player, Seat.GOAL]:
+                account.seated[player] = False
+                sessions[player, Session.GOALS] += 1
+                continue
+            if bankroll < bet * BET * own_hands:
+                bet = bankroll // (BET * own_hands)
+                if bet < table.seats[player, Seat.LEAST]:
+                    account.seated[player] = False
+                    sessions[player, Session.RUINED] += 1
+                    sessions[player, Session.ROUNDS_TO_RUIN] += rounds
+                    continue
+            felt.purse[player] = bankroll - bet * BET * own_hands
+        felt.bet[player] = bet
+        felt.row[player] = row
+        felt.result[player] = 0
+        felt.extra[player] = 0
+        felt.insured[player] = 0
+        for _ in range(own_hands):
+            felt.owner[hands] = player
+            hands += 1
+    return hands
+
+
+@inlined
+def _book(table: Table, felt: Felt, account: Account, sums: Sums, player: int, blackjack: bool) -> None:
+    """Add what the round came to for a player."""
+    insured = felt.insured[player]
+    if insured > 0:
+        if blackjack:
+            felt.result[player] += 2 * HALF * insured
+            sums.money[player, Money.INSURANCE_WON] += insured
+        else:
+            felt.result[player] -= HALF * insured
+            sums.money[player, Money.INSURANCE_LOST] += insured
+    result, extra, row, bet = felt.result[player], felt.extra[player], felt.row[player], felt.bet[player]
+    span = table.seats[player, Seat.SPAN]
+    sums.results[table.seats[player, Seat.RESULTS] + row * (2 * span + 1) + span + result] += 1
+    sums.extra[player, row] += extra
+    net = result * bet
+    initial = bet * BET * table.seats[player, Seat.HANDS]
+    account.net[player] += net
+    account.initial[player] += initial
+    if table.sessions:
+        account.bankroll[player] += net
+        sums.money[player, Money.INITIAL] += initial
+        sums.money[player, Money.WAGERED] += initial + extra * bet
+        sums.money[player, Money.NET] += net
+        squares = sums.money[player, Money.SQUARES_LOW] + net * net
+        sums.money[player, Money.SQUARES_HIGH] += squares >> 32
+        sums.money[player, Money.SQUARES_LOW] = squares & _LOW_32
+
+
+@inlined
+def _look(table: Table, account: Account, paths: Ints, checkpoint: int) -> None:
+    """Count everybody's bankroll at a checkpoint."""
+    for player in range(table.seats.shape[0]):
+        place = (account.bankroll[player] - table.seats[player, Seat.LOW]) // table.seats[player, Seat.WIDTH]
+        paths[player, checkpoint, min(max(place, 0), BINS - 1)] += 1

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from libs.blackjack.compiled import compiled
+from libs.blackjack.compiled import compiled, inlined
 from libs.blackjack.hand_states import TEN
 from libs.blackjack.philox import fill, fill_lanes
 
-__all__ = ["LANES", "draw_ahead", "more", "take_ahead"]
+__all__ = ["LANES", "Shoe", "Stream", "at_least", "draw_ahead", "more", "take_ahead"]
 
 LANES = 16
 """Shoes that are drawn ahead at a time."""
@@ -19,42 +19,58 @@ LANES = 16
 _32 = np.uint64(32)
 _RANKS = np.uint64(13)
 
-Cards = npt.NDArray[np.uint8]
-Running = npt.NDArray[np.int32]
+Counts = npt.NDArray[np.int32]
 Words = npt.NDArray[np.uint32]
 
 
+class Shoe(NamedTuple):
+    """What is dealt from, and what the cards dealt are counted as."""
+
+    cards: npt.NDArray[np.uint8]
+    """Those dealt and ready to be dealt, in order; behind them the rest in any, and room for discards that are dealt again."""
+    running: Counts
+    """What a system counts after so many cards, in quarters."""
+    values: Counts
+    """What a system counts a card, in quarters."""
+    words: Words
+    """Room to work in."""
+    size: int
+    """Cards in the shoe; counts where it is not endless."""
+    infinite: bool
+
+
+class Stream(NamedTuple):
+    """Where a shoe's random words come from: its number in its block, the block and the seed, all unsigned."""
+
+    number: Any
+    block: Any
+    seed: Any
+
+
+@inlined
+def at_least(shoe: Shoe, ready: int, wanted: int, cleared: int, stream: Stream) -> int:
+    """As `more`, at once where there are enough."""
+    return more(shoe, ready, wanted, cleared, stream) if wanted > ready else ready
+
+
 @compiled
-def more(
-    cards: Cards,
-    running: Running,
-    words: Words,
-    values: Running,
-    size: int,
-    infinite: bool,
-    ready: int,
-    wanted: int,
-    cleared: int,
-    stream: Any,
-    block: Any,
-    seed: Any,
-) -> int:
+def more(shoe: Shoe, ready: int, wanted: int, cleared: int, stream: Stream) -> int:
     """Make cards ready to be dealt beyond the `ready` ones, at least up to `wanted`; return how many are ready now.
 
-    `cards` holds the shoe's dealt and ready cards in order, and behind them the rest in any; `running[s, i]` is what system s counts
-    after i cards. Of a shoe that runs dry, the first `cleared` cards are shuffled and follow.
+    Of a shoe that runs dry, the first `cleared` cards are shuffled and follow.
     """
+    cards, words, size = shoe.cards, shoe.words, shoe.size
     start = ready
     while ready < wanted:
         end = (wanted + 7) // 8 * 8
-        if infinite:
-            fill(words, ready // 4, (end - ready) // 4, stream, block, seed)
+        if shoe.infinite:
+            fill(words, ready // 4, (end - ready) // 4, stream.number, stream.block, stream.seed)
             for place in range(ready, end):
                 rank = (np.uint64(words[place - ready]) * _RANKS) >> _32
                 cards[place] = min(rank, np.uint64(TEN))
         elif ready < size:
             end = min(end, size)
-            fill(words, ready // 4, (end - ready + 3) // 4, stream, block, seed)
+            fill(words, ready // 4, (end - ready + 3) // 4, stream.number, stream.block, stream.seed)
             _shuffle(cards, words, ready, end, size)
         else:
             if ready == size:
@@ -62,20 +78,20 @@ def more(
                     cards[size + place] = cards[place]
             end = min(end, size + cleared)
             if ready < end:
-                fill(words, ready // 4, (end - ready + 3) // 4, stream, block, seed)
+                fill(words, ready // 4, (end - ready + 3) // 4, stream.number, stream.block, stream.seed)
                 _shuffle(cards, words, ready, end, size + cleared)
             else:
                 # every card is on the table: so many hands need more decks, and are refused where configurations are checked
-                for place in range(ready, wanted):
-                    cards[place] = TEN
                 end = wanted
+                for place in range(ready, end):
+                    cards[place] = TEN
         ready = end
-    _count_up(cards, running, values, start, ready)
+    _count_up(shoe, start, ready)
     return ready
 
 
 @compiled
-def _shuffle(cards: Cards, words: Words, first: int, end: int, size: int) -> None:
+def _shuffle(cards: npt.NDArray[np.uint8], words: Words, first: int, end: int, size: int) -> None:
     """Fisher and Yates from `first` to `end`, of cards that end at `size`."""
     for place in range(end - first):  # in vectors
         left = np.uint64(size - first - place)
@@ -87,39 +103,40 @@ def _shuffle(cards: Cards, words: Words, first: int, end: int, size: int) -> Non
         cards[place] = card
 
 
-@compiled
-def draw_ahead(
-    drawn: Words, count: int, size: int, infinite: bool, stream: Any, streams: int, block: Any, blocks: int, seed: Any
-) -> None:
-    """Draw the first `count` cards of `LANES` shoes, whose streams and blocks follow each other by the steps given: what is drawn, card by
-    card and lane by lane, are places to swap with or, of an endless shoe, the cards. `count` is a multiple of four."""
+@inlined
+def draw_ahead(drawn: Words, shoe: Shoe, stream: Stream, numbers: int, blocks: int) -> None:
+    """Draw the first cards of `LANES` shoes, whose numbers and blocks follow each other by the steps given: what is drawn, card by card and
+    lane by lane, are places to swap with or, of an endless shoe, the cards. `drawn` has room for a multiple of four cards."""
+    count = drawn.shape[0]
     for chunk in range(count // 4):
-        fill_lanes(drawn, LANES, chunk, stream, streams, block, blocks, seed)
+        fill_lanes(drawn, LANES, chunk, stream.number, numbers, stream.block, blocks, stream.seed)
     for place in range(count):
-        left = _RANKS if infinite else np.uint64(size - place)
+        left = _RANKS if shoe.infinite else np.uint64(shoe.size - place)
         for lane in range(LANES):
             word = (np.uint64(drawn[place, lane]) * left) >> _32
-            drawn[place, lane] = min(word, np.uint64(TEN)) if infinite else np.uint64(place) + word
+            drawn[place, lane] = min(word, np.uint64(TEN)) if shoe.infinite else np.uint64(place) + word
 
 
-@compiled
-def take_ahead(
-    cards: Cards, running: Running, values: Running, drawn: Words, count: int, lane: int, infinite: bool
-) -> None:
-    """Make the first `count` cards of a lane's shoe ready; `more` goes on from there."""
+@inlined
+def take_ahead(shoe: Shoe, drawn: Words, lane: int) -> int:
+    """Make the cards of a lane ready, and return how many; `more` goes on from there."""
+    cards = shoe.cards
+    count: int = drawn.shape[0]
     for place in range(count):
         other = drawn[place, lane]
-        if infinite:
+        if shoe.infinite:
             cards[place] = other
         else:
             card = cards[other]
             cards[other] = cards[place]
             cards[place] = card
-    _count_up(cards, running, values, 0, count)
+    _count_up(shoe, 0, count)
+    return count
 
 
-@compiled
-def _count_up(cards: Cards, running: Running, values: Running, first: int, end: int) -> None:
+@inlined
+def _count_up(shoe: Shoe, first: int, end: int) -> None:
+    cards, running, values = shoe.cards, shoe.running, shoe.values
     for system in range(running.shape[0]):
         count = running[system, first]
         for place in range(first, end):
