@@ -38,6 +38,8 @@ async def follow(client: Client, job_id: str, console: Console, *, kind: str = "
                     # In a replay, a retry may follow the end.
                     status = str(frame.get("status"))
                     ending = Ending(status, str(frame.get("message") or "")) if status in END_STATES else None
+                    if status == "running":
+                        view.wait("under way; the first rounds are still to come")
             if live and ending is not None:
                 return ending
     finally:
