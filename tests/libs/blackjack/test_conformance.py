@@ -32,14 +32,14 @@ def test_engine_and_reference_agree_on_a_rule_set(name: str) -> None:
 
 
 @given(configuration=configurations(), seed=SEEDS, first_block=BLOCKS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_engine_and_reference_agree_on_any_rules(configuration: Configuration, seed: int, first_block: int) -> None:
     expected = play_if_cards_suffice([configuration], seed, first_block, 60, rounds_min=120)
     assert told(simulate([configuration], seed, first_block, expected.blocks)) == told(expected)
 
 
 @given(one=configurations(), other=configurations(), seed=SEEDS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_engine_and_reference_agree_on_any_two_tables(one: Configuration, other: Configuration, seed: int) -> None:
     other = msgspec.structs.replace(other, mode=one.mode)
     expected = play_if_cards_suffice([one, other], seed, 5, 40, rounds_min=80)
