@@ -170,6 +170,11 @@ def resolve(
             return None
     own = {name: found for name, found in layer.items() if name != "parent"}
     name: str | None = said(own, "name") or None
+    if parent is None and kind != "player" and name is not None and own.keys() == {"name"}:
+        at = own["name"].at
+        if known.find(kind, name, at, _below(kind, name, chain)) is not None:
+            findings.note(at, f"Nothing but a name is said: the profile {shown(name)} was taken.")
+            return _named(kind, Source(name, source.at, source.named), known, findings, chain)
     if parent is None:
         return Resolved(own, name or UNNAMED, source.at)
     changed = own.keys() - {"name", "description"}
@@ -181,10 +186,13 @@ def resolve(
     return Resolved(merge(below, own), name[:100], source.at)
 
 
+def _below(kind: ProfileType, name: str, chain: _Chain) -> int:
+    """The level from which on a name is looked up: a profile that names one like itself means the one that it hides."""
+    return max((level + 1 for level, one, hiding in chain[-1:] if (one, hiding) == (kind, _key(name))), default=0)
+
+
 def _named(kind: ProfileType, source: Source, known: Profiles, findings: Findings, chain: _Chain) -> Resolved | None:
-    # A profile that names a parent like itself means the one that it hides.
-    below = max((level + 1 for level, one, name in chain[-1:] if one == kind and name == _key(source.value)), default=0)
-    hit = known.find(kind, source.value, source.at, below)
+    hit = known.find(kind, source.value, source.at, _below(kind, source.value, chain))
     if hit is None:
         what = _WORDS[kind].split(" ", 1)[1]
         findings.problem(

@@ -114,6 +114,15 @@ def test_an_unchanged_profile_keeps_its_name() -> None:
     assert casino_of({"parent": "six_deck_h17"}, NOBODY).name == "six_deck_h17"
 
 
+def test_an_object_of_nothing_but_a_known_name_is_that_profile() -> None:
+    assert casino_of({"name": "infinite_s17"}).deck_count == "infinite"
+    assert casino_of({"name": "mine"}).deck_count == 6
+
+
+def test_a_profile_of_nothing_but_its_own_name_is_no_circle() -> None:
+    assert casino_of("me", Profiles([UserProfile("casino", "me", {"name": "me"})])).deck_count == 6
+
+
 def test_an_unknown_name_is_answered_with_ones_own_names_too() -> None:
     assert "`Corner`" in problems(known=MINE, casino="corne")["/casino"]
 
