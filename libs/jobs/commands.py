@@ -264,6 +264,7 @@ class CompleteMap(_Command, frozen=True, kw_only=True):
     name: str
     digest: str
     total: int | None = None
+    left: bool = False
 
 
 class StartChild(_Command, frozen=True, kw_only=True):

@@ -334,7 +334,10 @@ def _decide_workflow(job: Job, command: _WorkflowCommand) -> Sequence[JobEvent]:
             if shards.digest is not None:
                 return []
             taken = shards.total if command.total is None else command.total
-            return [MapCompleted(name=command.name, attempt=command.attempt, total=taken, digest=command.digest)]
+            completed = MapCompleted(
+                name=command.name, attempt=command.attempt, total=taken, digest=command.digest, left=command.left
+            )
+            return [completed]
         case StartChild():
             return children.start_child(job, command)
         case EndChild():
@@ -368,10 +371,10 @@ def _decide_workflow(job: Job, command: _WorkflowCommand) -> Sequence[JobEvent]:
                 )
             ]
         case CompleteJob():
-            completed = JobCompleted(attempt=command.attempt, result=command.result)
+            done = JobCompleted(attempt=command.attempt, result=command.result)
             if command.app_id is None:
-                return [completed]
-            return [AppStored(app_id=command.app_id, attempt=command.attempt, spec=command.app), completed]
+                return [done]
+            return [AppStored(app_id=command.app_id, attempt=command.attempt, spec=command.app), done]
         case FailJob():
             return [JobFailed(error=command.error, step=command.step)]
         case _:

@@ -277,12 +277,13 @@ class MapStarted(Event, frozen=True, kw_only=True):
 class MapCompleted(Event, frozen=True, kw_only=True):
     """The first `total` shards have their one result each, and are the map; `digest` is the SHA-256 over their digests in order.
 
-    It is less than was started where the workflow had seen enough."""
+    `left` where the workflow had seen enough: then they may be fewer than were started."""
 
     name: str
     attempt: int
     total: int
     digest: str
+    left: bool = False
 
 
 class ChildStarted(Event, frozen=True, kw_only=True):

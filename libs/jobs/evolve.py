@@ -262,7 +262,7 @@ def _changes(job: Job, recorded: Recorded[JobEvent]) -> dict[str, Any]:
         case MapStarted():
             return {"maps": {**job.maps, event.name: Shards(total=event.total)}, "progressed": True}
         case MapCompleted():
-            shards = replace(job.maps[event.name], digest=event.digest, taken=event.total)
+            shards = replace(job.maps[event.name], digest=event.digest, taken=event.total, left=event.left)
             return {"maps": {**job.maps, event.name: shards}, "progressed": True}
         case ChildStarted():
             child = Child(id=event.child_id, kind=event.kind, round=event.round)

@@ -124,6 +124,7 @@ class Shards(_Part, frozen=True, kw_only=True):
     total: int
     digest: str | None = None  # set once the map is complete
     taken: int | None = None  # how many results it was completed with, from the first on
+    left: bool = False  # whether the workflow wanted no more
 
 
 class Child(_Part, frozen=True, kw_only=True):

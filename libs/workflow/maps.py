@@ -110,6 +110,7 @@ class Coordinator:
         self.name = name
         self.total = len(items)
         self.taken: int | None = None  # how many results it was completed with, if it was
+        self.left = False  # whether it was completed because no more were wanted
         self.found: dict[int, ShardResult] = {}
         self.failed: dict[int, ShardResult] = {}
         self._items = items
@@ -136,7 +137,7 @@ class Coordinator:
             message = f"the map {self.name!r} had {known.total} items and now has {self.total}; give it another name"
             raise NotDeterministic(message)
         else:
-            self.taken, self._digest = known.taken, known.digest
+            self.taken, self.left, self._digest = known.taken, known.left, known.digest
 
     async def collect(self, limit: int | None = None) -> int:
         """Read results that were stored since the last time, at most `limit`; return how many there were."""
@@ -190,12 +191,13 @@ class Coordinator:
         fetched = await self.attempt.insist(lambda: self.attempt.host.shards.fetch(result))
         return self._signature.read(f"shard {result.number} of the map {self.name!r}", fetched.result)
 
-    async def complete(self, taken: int, digest: str) -> None:
+    async def complete(self, taken: int, digest: str, *, left: bool = False) -> None:
         """Have the log know that these results are the map. Raises `NotDeterministic` where it knows of others."""
         if self._digest is None:
             await faults.reach("map.before_complete")
             attempt = self.attempt
-            await attempt.commit(CompleteMap(attempt=attempt.number, name=self.name, digest=digest, total=taken))
+            command = CompleteMap(attempt=attempt.number, name=self.name, digest=digest, total=taken, left=left)
+            await attempt.commit(command)
         elif self.taken != taken:
             raise NotDeterministic(f"the map {self.name!r} was left after {self.taken} results, and now after {taken}")
         elif self._digest != digest:

@@ -113,7 +113,7 @@ class _Stream:
             return
         await self._attempt.begin()
         try:
-            await self._finish()
+            await self._leave()
         finally:
             self._attempt.end()
 
@@ -121,7 +121,7 @@ class _Stream:
         """The loop was left. If the workflow goes on, the map is complete; if it fails, a retry takes the rest."""
         self._replay(False)
         if self._started and not self._over:
-            self._attempt.owe(self._finish)
+            self._attempt.owe(self._leave)
 
     async def _take(self) -> Any:
         if not self._started:
@@ -129,7 +129,7 @@ class _Stream:
             self._started = True
             self._replay(True)
         if self.taken == self._end:
-            await self._finish()
+            await self._finish(left=False)
             raise StopAsyncIteration
         result = await self._find(self.taken)
         value = await self._map.value(result)
@@ -141,12 +141,14 @@ class _Stream:
     def _end(self) -> int:
         return self._map.total if self._map.taken is None else self._map.taken
 
-    async def _finish(self) -> None:
-        if self._over:
-            return
+    async def _leave(self) -> None:
+        if not self._over:
+            await self._finish(left=True)
+
+    async def _finish(self, *, left: bool) -> None:
         self._give_up()
         await self._watching.aclose()
-        await self._map.complete(self.taken, self._digest.hexdigest())
+        await self._map.complete(self.taken, self._digest.hexdigest(), left=left)
         if self.taken < self._map.total:
             await self._map.withdraw()
 
@@ -165,7 +167,8 @@ class _Stream:
             await self._read_on()
         while not self._caught_up and number + 1 not in found and number + 1 < self._end:
             await self._read_on()  # so that the last of what was stored is known as such
-        if self._replaying and (number not in found or number + 1 not in found):
+        whole = self._map.taken is not None and not self._map.left  # then it was iterated to its end
+        if self._replaying and not whole and not (number in found and number + 1 in found):
             self._replay(False)
         if self._caught_up:
             await self._offer_window(number)

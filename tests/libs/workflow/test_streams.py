@@ -334,6 +334,22 @@ async def test_after_a_crash_a_signal_ends_a_stream_no_earlier_than_what_was_sto
     assert stored <= msgspec.json.decode(job.result) <= stored + 1
 
 
+async def test_a_signal_after_the_last_result_does_not_change_how_the_loop_ended_when_run_anew() -> None:
+    async def flow(job: JobContext) -> str:
+        stop = await job.listen("stop")
+        async for _ in job.results("m", jumbled, range(20)):
+            if stop.received:
+                return "stopped"
+        await job.sleep("nap", 10)
+        return "whole"
+
+    bench = Workbench(flow)
+    await bench.run(skip_time=False)
+    await bench.signal("stop")
+    await bench.advance(10)
+    assert bytes((await bench.run()).result) == b'"whole"'
+
+
 async def test_a_signal_that_is_listened_for_brings_its_data_and_a_second_is_refused() -> None:
     benches: list[Workbench] = []
 
