@@ -20,7 +20,23 @@ from typing import Any, TypeVar, cast
 import numba
 import numba.core.config
 
-__all__ = ["cache_folder", "compiled", "inlined", "stored"]
+__all__ = ["SOURCES", "cache_folder", "compiled", "inlined", "stored"]
+
+SOURCES = (
+    "compiled",
+    "configuration",
+    "decisions",
+    "hand_states",
+    "kernel",
+    "layout",
+    "moments",
+    "money",
+    "outcomes",
+    "philox",
+    "rounds",
+    "shoe",
+)
+"""The modules whose functions or constants are in the compiled code."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _njit: Any = numba.njit
@@ -90,8 +106,8 @@ def _is_ours(folder: Path) -> bool:
 def _fingerprint() -> str:
     """Of everything that goes into the compiled code: numba itself looks at one file of it only."""
     seen = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        seen.update(source.read_bytes())
+    for source in SOURCES:
+        seen.update((Path(__file__).parent / f"{source}.py").read_bytes())
     return seen.hexdigest()[:16]
 
 

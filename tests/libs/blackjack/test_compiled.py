@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from libs.blackjack.compiled import cache_folder
+from libs.blackjack.compiled import SOURCES, cache_folder
 
 ROOT = Path(__file__).parents[3]
 LIGHT = ("configuration", "tally", "outcomes", "money", "hand_states", "decisions")
@@ -101,3 +101,11 @@ def test_what_services_import_brings_no_compiler() -> None:
     modules = ", ".join(f"libs.blackjack.{name}" for name in LIGHT)
     code = f"import sys, {modules}; print([name for name in ('numba', 'numpy', 'matplotlib') if name in sys.modules])"
     assert run(ROOT, code).communicate()[0].strip() == "[]"
+
+
+def test_the_cache_is_named_after_every_module_that_is_compiled() -> None:
+    code = (
+        "import sys, libs.blackjack.kernel, libs.blackjack.moments; "
+        "print(*sorted(name.rpartition('.')[2] for name in sys.modules if name.startswith('libs.blackjack.')))"
+    )
+    assert run(ROOT, code).communicate()[0].split() == sorted(SOURCES)
