@@ -235,6 +235,36 @@ async def test_nats_killed_in_the_middle_of_a_step_loses_nothing(
     assert lines().count("begin a") == 1
 
 
+@pytest.mark.parametrize(("kind", "request_"), [("stream", [120, 110]), ("family", [list(range(24)), 6, 0.05])])
+async def test_nats_killed_in_a_stream_or_among_children_loses_nothing(
+    desk: Desk, start: StartReplica, lines: Lines, fresh_nats: object, kind: str, request_: object
+) -> None:
+    await start(SHARD_SECONDS="0.02", SHARD_SLOTS="2").ready()
+    stream = await desk.create(kind, request=request_)
+    await desk.until(stream, lambda _: len(lines()) > 15)
+    fresh_nats.kill()  # type: ignore[attr-defined]
+    await asyncio.to_thread(fresh_nats.start)  # type: ignore[attr-defined]
+    await desk.client.flush(timeout=10)
+    job = await desk.done(stream, seconds=60)
+    assert msgspec.json.decode(job.result) == [n * n for n in range(110 if kind == "stream" else 24)]
+
+
+async def test_a_paused_coordinator_of_a_stream_that_wakes_changes_nothing(
+    desk: Desk, start: StartReplica, lines: Lines
+) -> None:
+    replicas = [await start(SHARD_SECONDS="0.05").ready(), await start(SHARD_SECONDS="0.05").ready()]
+    stream = await desk.create("stream", request=[100, 90])
+    job = await desk.until(stream, lambda job: job.attempt is not None and len(lines()) > 10)
+    paused = holder(job, replicas)
+    paused.child.send(signal.SIGSTOP)
+    await desk.until(stream, lambda job: job.attempts == 2)
+    paused.child.send(signal.SIGCONT)
+    job = await desk.done(stream, seconds=60)
+    assert msgspec.json.decode(job.result) == [n * n for n in range(90)]
+    completed = [each.event for each in await desk.history(stream) if isinstance(each.event, MapCompleted)]
+    assert [(event.attempt, event.total, event.left) for event in completed] == [(2, 90, True)]
+
+
 async def test_a_silent_crash_loop_ends_with_a_reason(desk: Desk, start: StartReplica) -> None:
     stream = await desk.create("test")
     for _ in range(3):
