@@ -53,8 +53,8 @@ def compiled(function: _F) -> _F:
 
 
 def inlined(function: _F) -> _F:
-    """As `compiled`, and copied into each caller: for what would cost more to call than to do."""
-    return cast("_F", _njit(**_OPTIONS, forceinline=True)(function))
+    """As `compiled`, and copied into each caller: for what would cost more to call than to do. Python cannot call it."""
+    return cast("_F", _njit(**_OPTIONS, forceinline=True, no_cpython_wrapper=True)(function))
 
 
 def stored(function: _F) -> _F:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from libs.blackjack.compiled import compiled
 from libs.blackjack.shoe import LANES, Shoe, Stream, draw_ahead, more, take_ahead
 
 SIZE = 52
@@ -36,6 +37,12 @@ class Dealt:
 
     def running(self, count: int) -> list[int]:
         return self.shoe.running[0, : count + 1].tolist()
+
+
+@compiled
+def take_lane(drawn: np.ndarray, shoe: Shoe, stream: Stream, lane: int) -> int:
+    draw_ahead(drawn, shoe, stream, 0, 1)
+    return take_ahead(shoe, drawn, lane)
 
 
 def test_a_whole_shoe_is_dealt_once() -> None:
@@ -78,8 +85,7 @@ def test_where_every_card_is_on_the_table_tens_end_the_round() -> None:
 def test_shoes_drawn_ahead_are_the_same_shoes(infinite: bool) -> None:
     drawn = np.zeros((12, LANES), np.uint32)
     one, other = Dealt(infinite=infinite), Dealt(infinite=infinite)
-    draw_ahead(drawn, one.shoe, STREAM._replace(block=np.uint64(0)), 0, 1)
-    one.ready = take_ahead(one.shoe, drawn, 3)
+    one.ready = take_lane(drawn, one.shoe, STREAM._replace(block=np.uint64(0)), 3)
     assert one.ready == 12
     assert one.more(40)[:40] == other.more(40)[:40]
 
