@@ -47,14 +47,17 @@ _OPTIONS = {"nogil": True, "boundscheck": False, "error_model": "numpy", "_nrt":
 _configuring = threading.Lock()
 
 
-def compiled(function: _F) -> _F:
-    """For functions that other compiled ones call: part of their code, not kept by itself. They may not make arrays."""
-    return cast("_F", _njit(**_OPTIONS)(function))
-
-
 def inlined(function: _F) -> _F:
-    """As `compiled`, and copied into each caller: for what would cost more to call than to do. Python cannot call it."""
+    """For the parts of a `stored` function, which are copied into it and into each other. Python cannot call them; they make no arrays.
+
+    Otherwise the compiler would decide what to copy, and decide differently in a process that has compiled one of them before.
+    """
     return cast("_F", _njit(**_OPTIONS, forceinline=True, no_cpython_wrapper=True)(function))
+
+
+def compiled(function: _F) -> _F:
+    """As `stored`, but compiled anew in each process."""
+    return cast("_F", _njit(**_OPTIONS)(function))
 
 
 def stored(function: _F) -> _F:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from libs.blackjack.compiled import compiled
+from libs.blackjack.compiled import inlined
 
 __all__ = ["LOW_32", "fill", "fill_lanes"]
 
@@ -21,7 +21,7 @@ _STEP_0, _STEP_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 Words = npt.NDArray[np.uint32]
 
 
-@compiled
+@inlined
 def fill(words: Words, first: int, chunks: int, stream: Any, block: Any, seed: Any) -> None:
     """Put the words of `chunks` counters from `first` on into `words`, four each; `stream` is the counter's second word, `block` gives
     the third and fourth, `seed` the key. All are unsigned."""
@@ -33,7 +33,7 @@ def fill(words: Words, first: int, chunks: int, stream: Any, block: Any, seed: A
         words[4 * chunk + 3] = c3
 
 
-@compiled
+@inlined
 def fill_lanes(
     words: npt.NDArray[np.uint32], lanes: int, chunk: int, stream: Any, streams: int, block: Any, blocks: int, seed: Any
 ) -> None:
@@ -51,7 +51,7 @@ def fill_lanes(
         words[row + 3, lane] = c3
 
 
-@compiled
+@inlined
 def _ten_rounds(c0: Any, c1: Any, c2: Any, c3: Any, seed: Any) -> Any:
     k0, k1 = seed & LOW_32, seed >> _32
     for _ in range(10):

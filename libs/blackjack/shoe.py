@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from libs.blackjack.compiled import compiled, inlined
+from libs.blackjack.compiled import inlined
 from libs.blackjack.hand_states import TEN
 from libs.blackjack.philox import fill, fill_lanes
 
@@ -53,7 +53,7 @@ def at_least(shoe: Shoe, ready: int, wanted: int, cleared: int, stream: Stream) 
     return more(shoe, ready, wanted, cleared, stream) if wanted > ready else ready
 
 
-@compiled
+@inlined
 def more(shoe: Shoe, ready: int, wanted: int, cleared: int, stream: Stream) -> int:
     """Make cards ready to be dealt beyond the `ready` ones, at least up to `wanted`; return how many are ready now.
 
@@ -90,7 +90,7 @@ def more(shoe: Shoe, ready: int, wanted: int, cleared: int, stream: Stream) -> i
     return ready
 
 
-@compiled
+@inlined
 def _shuffle(cards: npt.NDArray[np.uint8], words: Words, first: int, end: int, size: int) -> None:
     """Fisher and Yates from `first` to `end`, of cards that end at `size`."""
     for place in range(end - first):  # in vectors

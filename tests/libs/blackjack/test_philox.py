@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from libs.blackjack.philox import fill, fill_lanes
+from libs.blackjack import philox
+from libs.blackjack.compiled import compiled
 
 KNOWN = [
     ((0, 0, 0, 0), (0, 0), "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
@@ -16,6 +19,18 @@ KNOWN = [
         "d16cfe09 94fdcceb 5001e420 24126ea1",
     ),
 ]
+
+
+@compiled
+def fill(words: np.ndarray, first: int, chunks: int, stream: Any, block: Any, seed: Any) -> None:
+    philox.fill(words, first, chunks, stream, block, seed)
+
+
+@compiled
+def fill_lanes(
+    words: np.ndarray, lanes: int, chunk: int, stream: Any, streams: int, block: Any, blocks: int, seed: Any
+) -> None:
+    philox.fill_lanes(words, lanes, chunk, stream, streams, block, blocks, seed)
 
 
 def hexadecimal(words: np.ndarray) -> str:

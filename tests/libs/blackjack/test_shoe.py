@@ -14,6 +14,11 @@ HI_LO = np.array([[-4, 4, 4, 4, 4, 4, 0, 0, 0, -4]], np.int32)
 STREAM = Stream(np.uint64(0), np.uint64(3), np.uint64(11))
 
 
+@compiled
+def make_ready(shoe: Shoe, ready: int, wanted: int, cleared: int, stream: Stream) -> int:
+    return more(shoe, ready, wanted, cleared, stream)
+
+
 class Dealt:
     def __init__(self, *, infinite: bool = False, room: int = 172) -> None:
         cards = np.zeros(room, np.uint8)
@@ -29,7 +34,7 @@ class Dealt:
         self.ready = 0
 
     def more(self, wanted: int, cleared: int = 0) -> list[int]:
-        self.ready = more(self.shoe, self.ready, wanted, cleared, STREAM)
+        self.ready = make_ready(self.shoe, self.ready, wanted, cleared, STREAM)
         return self.cards(self.ready)
 
     def cards(self, count: int) -> list[int]:
