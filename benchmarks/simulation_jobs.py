@@ -94,7 +94,7 @@ async def _simulate(person: Person, rounds: int) -> _Run:
                         break
         except OSError:
             await asyncio.sleep(0.1)
-    run.result = (await person.call("GET", f"/api/simulations/{run.job_id}/")).json()
+    run.result = (await person.call("GET", f"/api/simulations/{run.job_id}/?min_version={seq}")).json()
     if run.result["status"] != "done":
         raise RuntimeError(f"the simulation ended as {run.result['status']}")
     return run

@@ -127,7 +127,8 @@ class RampStep(_Value, frozen=True, kw_only=True):
 
 
 class BettingStrategy(_Value, frozen=True, kw_only=True):
-    """What to bet. Steps rise by `from_count`; the first has none, so that every count is covered. A bet of 0 sits the round out: the hand is played for nothing."""
+    """What to bet. Steps rise by `from_count`; the first has none, so that every count is covered. A bet of 0 sits the round out: the hand is
+    played for nothing."""
 
     name: str = ""
     min_bet: float = 1.0

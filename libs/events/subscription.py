@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 from uuid import UUID
 
 import msgspec
@@ -36,6 +36,7 @@ __all__ = [
     "Subscription",
     "lease_seconds_of",
     "leases_of",
+    "pending_of",
 ]
 
 log = structlog.get_logger(__name__)
@@ -121,15 +122,24 @@ Handler = Callable[[Delivery], Awaitable[Outcome]]
 
 async def lease_seconds_of(client: Client, stream: str, consumer: str, *, timeout: float = 5.0) -> float:
     """How long the server leaves a message with a silent worker. Raises `LogUnavailable` also where there is no such consumer (yet)."""
+    return float((await _look_up(client, stream, consumer, timeout))["config"]["ack_wait"]) / 1e9
+
+
+async def pending_of(client: Client, stream: str, consumer: str, *, timeout: float = 5.0) -> int:
+    """How many of its messages the consumer has not delivered to anybody. Raises `LogUnavailable`."""
+    return int((await _look_up(client, stream, consumer, timeout))["num_pending"])
+
+
+async def _look_up(client: Client, stream: str, consumer: str, timeout: float) -> dict[str, Any]:
     doing = f"looking up the consumer {stream}/{consumer}"
     try:
         reply = await client.request(f"$JS.API.CONSUMER.INFO.{stream}.{consumer}", b"", timeout=timeout)
     except (TimeoutError, OSError, nats.errors.Error) as error:
         raise wire.unavailable(doing, error) from error
-    answer = msgspec.json.decode(reply.data)
+    answer: dict[str, Any] = msgspec.json.decode(reply.data)
     if "error" in answer:
         raise LogUnavailable(f"{doing}: {answer['error'].get('description')}")
-    return float(answer["config"]["ack_wait"]) / 1e9
+    return answer
 
 
 async def leases_of(client: Client, streams: Iterable[str], consumer: str) -> dict[str, float]:

@@ -41,6 +41,9 @@ _REOFFER_SECONDS = 5.0
 _REOFFER_SECONDS_MAX = 300.0
 _SHARDS_MAX = 100_000
 _FETCHED_AT_ONCE = 16
+_FED_AT_FIRST = 4
+_FED_MAX = 64
+_WAITING_ENOUGH = 2  # shards in the queue, so that no runner finds it empty before more are offered
 
 
 async def run_map(attempt: Attempt, name: str, fn: Callable[..., Any], items: Sequence[Any]) -> list[Any]:
@@ -80,13 +83,14 @@ async def _gather(coordinator: Coordinator) -> None:
     coordinator.check()
     if len(found) == total:
         return
-    await coordinator.offer(range(total))
+    feed = Feed(coordinator)
     reported_at = time.monotonic()
     async with coordinator.watch() as more:
         while len(found) < total:
+            await feed(outstanding=feed.offered - len(found), limit=total)
             if not await more():
                 # A runner may have dropped a shard as void just before a retry of the job made it wanted again.
-                await coordinator.offer(range(total))
+                await coordinator.offer(range(feed.offered))
             coordinator.check()
             if (failed := next(iter(coordinator.failed.values()), None)) is not None:
                 await coordinator.fail(failed)
@@ -182,6 +186,10 @@ class Coordinator:
                 await self.attempt.insist(partial(self._offer, part))
                 await faults.reach("map.mid_tasks")
 
+    async def waiting(self) -> int:
+        """How many shards, of any job, no runner has taken yet."""
+        return await self.attempt.insist(self.attempt.host.shards.waiting)
+
     def watch(self) -> Watch:
         """While the block runs, what it gives waits for more results: see `Watch`."""
         return Watch(self, self.attempt.host.shards.watch(self.attempt.stream, self._token))
@@ -228,6 +236,32 @@ class Coordinator:
 
     async def _offer(self, tasks: Sequence[ShardTask]) -> None:
         await self.attempt.host.shards.offer(self.attempt.stream, self._token, tasks)
+
+
+class Feed:
+    """Offers shards about as fast as runners take them: the queue is served in order, and what waits there goes before other jobs' shards.
+
+    How many runners there are nobody needs to know: more is offered at a time whenever they have emptied the queue, less when they have not.
+    """
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._map = coordinator
+        self._many = _FED_AT_FIRST
+        self.offered = 0  # the first shard that was not offered
+
+    async def __call__(self, *, outstanding: int, limit: int) -> None:
+        """Offer the next shards below `limit`, if it is time; `outstanding` of those offered have no result yet."""
+        if self.offered >= limit:
+            return
+        if outstanding > 0:  # else something of this map must be in the queue, however long that is
+            waiting = await self._map.waiting()
+            if waiting >= _WAITING_ENOUGH:
+                self._many = max(1, self._many // 2)
+                return
+            self._many = min(_FED_MAX, self._many * 2) if not waiting else self._many
+        upto = min(limit, self.offered + self._many)
+        await self._map.offer(range(self.offered, upto))
+        self.offered = upto
 
 
 class Watch:

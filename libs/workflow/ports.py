@@ -70,6 +70,10 @@ class ShardBoard(Protocol):
         """Offer shards to all runners; one that is offered already is not offered twice. Raises `LogUnavailable`."""
         ...
 
+    async def waiting(self) -> int:
+        """How many shards, of any job, no runner has taken yet. Raises `LogUnavailable`."""
+        ...
+
     async def results(
         self, stream: StreamId, map_token: str, *, after: int, limit: int | None = None
     ) -> Sequence[ShardResult]:

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from libs.workflow.errors import Misuse, ResultUnreadable
-from libs.workflow.maps import Coordinator, Watch
+from libs.workflow.maps import Coordinator, Feed, Watch
 
 if TYPE_CHECKING:
     from libs.workflow.attempt import Attempt
@@ -77,8 +77,7 @@ class _Stream:
         self._map = coordinator
         self._attempt = coordinator.attempt
         self._window = window
-        self._chunk = max(1, window // 4)  # offered at once, so that not every result costs a round trip
-        self._offered = 0  # the first shard that this attempt has not offered
+        self._feed = Feed(coordinator)
         self._digest = hashlib.sha256()
         self._opened = self._started = self._over = False
         self._replaying = False  # what is given was stored before this attempt came here
@@ -182,11 +181,10 @@ class _Stream:
     async def _offer_window(self, number: int) -> None:
         if self._map.taken is not None or self._map.given_up is not None:
             return
-        upto = min(self._map.total, number + self._window)
-        first = max(self._offered, number)
-        if upto - first >= self._chunk or (first < upto and (upto == self._map.total or first == number)):
-            await self._map.offer(range(first, upto))
-            self._offered = upto
+        feed = self._feed
+        feed.offered = max(feed.offered, number)
+        outstanding = sum(each not in self._map.found for each in range(number, feed.offered))
+        await feed(outstanding=outstanding, limit=min(self._map.total, number + self._window))
 
     async def _wait_for(self, number: int) -> None:
         """Collect until this shard has a result. Raises `ShardFailed` where it gave up: only then, whatever others beyond it did."""
@@ -200,4 +198,5 @@ class _Stream:
             if (failed := self._map.failed.get(number)) is not None:
                 await self._map.fail(failed)
             if not await self._more():
-                await self._map.offer(range(number, self._offered))
+                await self._map.offer(range(number, self._feed.offered))
+            await self._offer_window(number)

@@ -70,6 +70,9 @@ class MemoryShards:
                 self._offered[key] = asyncio.create_task(self._compute(key, task))
         self.most_offered = max(self.most_offered, len(self._offered))
 
+    async def waiting(self) -> int:
+        return 0
+
     async def results(
         self, stream: StreamId, map_token: str, *, after: int, limit: int | None = None
     ) -> Sequence[ShardResult]:

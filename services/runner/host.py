@@ -16,6 +16,7 @@ from libs.events import subjects, wire
 from libs.events.errors import LogUnavailable
 from libs.events.objects import Objects
 from libs.events.subjects import StreamId
+from libs.events.subscription import pending_of
 from libs.process.clock import Clock
 from libs.workflow.ports import Delta, Limits, ShardResult, ShardTask, token
 
@@ -94,6 +95,9 @@ class NatsShards:
         for problem in await asyncio.gather(*map(publish, tasks), return_exceptions=True):
             if problem is not None:
                 raise problem
+
+    async def waiting(self) -> int:
+        return await pending_of(self._nats, "TASKS", "runner")
 
     async def results(
         self, stream: StreamId, map_token: str, *, after: int, limit: int | None = None
