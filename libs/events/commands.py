@@ -6,7 +6,7 @@ An outcome travels over core NATS and may be lost; the truth about a command is 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from libs.events.wire import Stored
 
-__all__ = ["CommandEnvelope", "CommandLog", "Outcome", "Refusal"]
+__all__ = ["CommandEnvelope", "CommandLog", "Outcome", "Place", "Refusal"]
+
+_PAGE = 16  # commands may have a megabyte
+_PAGES_MAX = 64
 
 
 class CommandEnvelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,15 @@ class CommandEnvelope(msgspec.Struct, frozen=True, kw_only=True):
             command_sequence=self.sequence,
             traceparent=self.traceparent,
         )
+
+    def wants_as(self, other: CommandEnvelope) -> bool:
+        """Whether both say the same. A field that only one of them has was unknown to whoever sent the other, and tells nothing."""
+        if self.verb != other.verb:
+            return False
+        ours, theirs = _said(self.payload), _said(other.payload)
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            return all(_canonical(ours[name]) == _canonical(theirs[name]) for name in ours.keys() & theirs.keys())
+        return _canonical(ours) == _canonical(theirs)
 
     @classmethod
     def of(cls, message: Stored) -> CommandEnvelope:
@@ -79,6 +91,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     refused: Refusal | None = None
 
 
+class Place(NamedTuple):
+    """Where a command is stored; `repeated` where it was before, under the same id (whatever that one wants)."""
+
+    sequence: int
+    repeated: bool
+
+
 class CommandLog:
     """The stream COMMANDS."""
 
@@ -86,8 +105,8 @@ class CommandLog:
         self._nats = nats
         self._timeout = timeout_seconds
 
-    async def publish(self, command: CommandEnvelope) -> int:
-        """Store the command durably and return its stream sequence. A repeat of the same id within two minutes stores nothing new.
+    async def publish(self, command: CommandEnvelope) -> Place:
+        """Store the command durably and return its place in the stream. A repeat of the same id within two minutes stores nothing new.
 
         Raises `LogUnavailable` where it was not confirmed in time: send the same again (same id).
         """
@@ -100,7 +119,7 @@ class CommandLog:
             headers[wire.OUTCOME_TO] = command.outcome_to
         subject = subjects.command(command.stream, command.verb)
         ack = await wire.publish(self._nats, subject, command.payload, headers, timeout=self._timeout)
-        return ack.seq
+        return Place(ack.seq, ack.duplicate)
 
     async def first(self, stream: subjects.StreamId, verb: str) -> CommandEnvelope | None:
         """The aggregate's oldest stored command of this verb, or None. Raises `LogUnavailable`."""
@@ -114,7 +133,37 @@ class CommandLog:
         )
         return [CommandEnvelope.of(message) for message in messages]
 
+    async def sent_first(self, command: CommandEnvelope, *, upto: int) -> CommandEnvelope | None:
+        """The oldest command stored under this one's id, at a sequence of at most `upto`.
+
+        It is looked for among the oldest thousand of the aggregate's of this verb; None where it is not there, or was trimmed.
+        Raises `LogUnavailable`.
+        """
+        subject, after = subjects.command(command.stream, command.verb), 0
+        for _ in range(_PAGES_MAX):
+            page = await wire.read_range(
+                self._nats, "COMMANDS", subject, first_sequence=after + 1, last_sequence=upto, limit=_PAGE
+            )
+            for message in page:
+                if message.headers.get(wire.MESSAGE_ID) == str(command.id):
+                    return CommandEnvelope.of(message)
+            if len(page) < _PAGE:
+                break
+            after = page[-1].sequence
+        return None
+
     async def answer(self, command: CommandEnvelope, outcome: Outcome) -> None:
         """Tell whoever sent the command, if they still listen, what became of it."""
         if command.outcome_to is not None:
             await self._nats.publish(subjects.outcome(command.outcome_to), msgspec.json.encode(outcome))
+
+
+def _said(payload: bytes) -> Any:
+    try:
+        return msgspec.json.decode(payload)
+    except msgspec.DecodeError:
+        return payload.hex()
+
+
+def _canonical(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="sorted")

@@ -52,6 +52,11 @@ class Decider(Protocol):
         """The answer where there is no such aggregate; None where another service may be about to create it."""
         ...
 
+    @property
+    def mismatch(self) -> Refusal | None:
+        """The answer to a command under the id of an older one that wants something else; None where that is no mistake."""
+        ...
+
     def decided(self, state: Any) -> int:
         """The stream sequence of the latest of this service's commands that made an event."""
         ...
@@ -93,7 +98,7 @@ class CommandHandler:
             return Later(_UNKNOWN_VERB_DELAY_SECONDS)
         for command in await self._undecided(decider, delivered):
             try:
-                await self._decide(decider, command)
+                await self._decide(decider, command, own=command is delivered)
             except NoSuchAggregate:
                 if decider.absent is not None:
                     await self._commands.answer(
@@ -119,7 +124,7 @@ class CommandHandler:
         older = await self._commands.between(delivered.stream, after=decided, upto=delivered.sequence - 1)
         return [*(each for each in older if each.verb in decider.verbs), delivered]
 
-    async def _decide(self, decider: Decider, envelope: CommandEnvelope) -> None:
+    async def _decide(self, decider: Decider, envelope: CommandEnvelope, *, own: bool) -> None:
         committed = await decider.repository.transact(
             envelope.stream, lambda state: decider.decide(state, envelope), cause=envelope.cause
         )
@@ -127,7 +132,16 @@ class CommandHandler:
         for recorded in committed.events:
             refused = decider.refusal(recorded.event) or refused
         if not committed.events:
-            refused = decider.refused_before(committed.state, envelope.id)
+            if not own:
+                return  # a repeat, of which its own delivery tells: here somebody waits for a later command of the same id
+            refused = decider.refused_before(committed.state, envelope.id) or await self._mismatch(decider, envelope)
         log.info("command.decided", verb=envelope.verb, events=len(committed.events), refused=refused and refused.code)
         version = committed.position.version
         await self._commands.answer(envelope, Outcome(command_id=envelope.id, version=version, refused=refused))
+
+    async def _mismatch(self, decider: Decider, envelope: CommandEnvelope) -> Refusal | None:
+        """The refusal of what was decided under this id before, where that was something else: nothing happens, but people are told."""
+        if decider.mismatch is None or envelope.outcome_to is None:
+            return None
+        first = await self._commands.sent_first(envelope, upto=envelope.sequence - 1)
+        return None if first is None or first.wants_as(envelope) else decider.mismatch

@@ -26,6 +26,7 @@ class JobDecider:
 
     opening = CreateJob.verb
     absent: Refusal | None = None  # some verbs are decided elsewhere than `create`
+    mismatch: Refusal | None = Refusal(code="idempotency_mismatch", reason="the key was used with another body")
 
     def __init__(self, service: str, jobs: Jobs) -> None:
         self.repository = jobs

@@ -71,4 +71,6 @@ def refusal_problem(refused: Refusal) -> Problem:
     except ValueError:
         code = Code.NOT_ALLOWED_NOW
     detail = refused.reason[:1].upper() + refused.reason[1:] + "."
+    if code is Code.IDEMPOTENCY_MISMATCH:
+        return Problem(code, detail)  # the request is wrong, whatever the job's state
     return Problem(code, detail, allowed=refused.allowed, status=409)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ import nats.errors
 import structlog
 
 from libs.events import subjects, wire
-from libs.events.commands import CommandEnvelope, CommandLog, Outcome
+from libs.events.commands import CommandEnvelope, CommandLog, Outcome, Place
 from libs.events.errors import LogUnavailable
 from libs.events.event import Position
 from libs.events.jetstream import JetStreamStore, KvSnapshots
@@ -64,11 +64,25 @@ class _Sent:
         self._commands = commands
         self._pending = pending
         self._forgotten = False
+        self.repeated = False
         self.command_id = command_id
 
     async def outcome(self, *, timeout_seconds: float) -> Outcome | None:
         await asyncio.wait({self._pending.future}, timeout=timeout_seconds)
-        return self._pending.future.result() if self._pending.future.done() else None
+        return self._ours(self._pending.future.result()) if self._pending.future.done() else None
+
+    def when_decided(self, heard: Callable[[Outcome], None]) -> None:
+        def tell(done: asyncio.Future[Outcome]) -> None:
+            if (outcome := self._ours(done.result())) is not None:
+                heard(outcome)
+
+        self._pending.future.add_done_callback(tell)
+
+    def _ours(self, outcome: Outcome) -> Outcome | None:
+        """A repeat that was found to be one is not blamed for another body that came under its key meanwhile."""
+        refused = outcome.refused
+        other = self.repeated and refused is not None and refused.code == Code.IDEMPOTENCY_MISMATCH
+        return None if other else outcome
 
     def forget(self) -> None:
         if not self._forgotten:
@@ -118,18 +132,20 @@ class JetStreamCommands:
             pending = self._pending[command_id] = _Pending()
         pending.waiters += 1
         sent = _Sent(self, command_id, pending)
+        envelope = CommandEnvelope(
+            stream=stream,
+            verb=command.verb,
+            id=command_id,
+            time=self._clock.now(),
+            payload=msgspec.json.encode(command),
+            traceparent=traceparent,
+            outcome_to=self._listener,
+        )
         try:
-            await self._publish(
-                CommandEnvelope(
-                    stream=stream,
-                    verb=command.verb,
-                    id=command_id,
-                    time=self._clock.now(),
-                    payload=msgspec.json.encode(command),
-                    traceparent=traceparent,
-                    outcome_to=self._listener,
-                )
-            )
+            place = await self._publish(envelope)
+            if place.repeated and isinstance(command, WireCommand):
+                await self._check_same(envelope, place)
+                sent.repeated = True
         except BaseException:
             sent.forget()
             raise
@@ -149,9 +165,15 @@ class JetStreamCommands:
             if not pending.waiters:
                 del self._pending[command_id]
 
-    async def _publish(self, envelope: CommandEnvelope) -> None:
+    async def _check_same(self, envelope: CommandEnvelope, place: Place) -> None:
+        """That what was stored first under this id wants the same. Once the log takes repeats again, whoever decides them checks it."""
+        first = await self._log.sent_first(envelope, upto=place.sequence)
+        if first is not None and not first.wants_as(envelope):
+            raise Problem(Code.IDEMPOTENCY_MISMATCH, "Use another key for another body.")
+
+    async def _publish(self, envelope: CommandEnvelope) -> Place:
         try:
-            await self._log.publish(envelope)
+            return await self._log.publish(envelope)
         except nats.errors.MaxPayloadError:
             raise Problem(Code.TOO_LARGE, "The event log takes no message of this size.") from None
         except wire.ApiError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -178,6 +178,10 @@ class Sent(Protocol):
 
     async def outcome(self, *, timeout_seconds: float) -> Outcome | None:
         """What became of the command, or None if that was not heard of in time (a later call may hear of it)."""
+        ...
+
+    def when_decided(self, heard: Callable[[Outcome], None]) -> None:
+        """Call `heard` with what became of the command, if that is heard of before the command is given up."""
         ...
 
     def forget(self) -> None: ...

@@ -21,8 +21,16 @@ from services.gateway.text import check_name, check_text
 __all__ = ["action_handlers"]
 
 _TAG = "actions"
-_HEADERS = {"Idempotency-Key": "The same key is the same command: sent again it changes nothing"}
-_PROBLEMS = (Code.NO_SUCH_JOB, Code.NOT_ALLOWED_NOW, Code.LOG_UNAVAILABLE, Code.INVALID_PARAMETER)
+_HEADERS = {
+    "Idempotency-Key": "The same key is the same command: sent again it changes nothing; with another body it is refused"
+}
+_PROBLEMS = (
+    Code.NO_SUCH_JOB,
+    Code.NOT_ALLOWED_NOW,
+    Code.IDEMPOTENCY_MISMATCH,
+    Code.LOG_UNAVAILABLE,
+    Code.INVALID_PARAMETER,
+)
 _ANSWERS = {202: Accepted}
 _DECISION_PROBLEMS = (*_PROBLEMS, Code.NO_SUCH_APPROVAL, Code.APPROVAL_OUTDATED)
 

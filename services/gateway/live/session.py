@@ -11,11 +11,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
 import structlog
 
+from libs.events.commands import Outcome
 from libs.events.errors import LogUnavailable, UnknownEvent
 from libs.jobs.events import CommandRefused
 from libs.process.clock import Clock, new_id
@@ -41,6 +43,7 @@ _FAREWELL_SECONDS = 3.0  # what still waits may be sent this long before the soc
 _RETRY_SECONDS = 0.5
 _RETRY_SECONDS_MAX = 5.0
 _PENDING_MAX = 256
+_OUTCOME_SECONDS = 5.0  # how long a decision is listened for: that a key was used for something else before
 _PAGE_BURST = 500
 _BAD_FRAMES_PER_SECOND, _BAD_FRAMES_BURST = 1.0, 20.0
 
@@ -327,13 +330,22 @@ class Session:
         except Problem as problem:
             self._error(problem.code, problem.detail, frame.ref)
             return
-        sent.forget()  # what became of it is told by its event, which unlike an outcome cannot be lost
-        if asked.seq is None and frame.key is not None:
-            asked.seq = self._feed.version_caused_by(command_id)
+        # What became of it is told by its event, which unlike an outcome cannot be lost. Only a key used again has none.
+        if frame.key is None:
+            sent.forget()
+        else:
+            asyncio.get_running_loop().call_later(_OUTCOME_SECONDS, sent.forget)
+            asked.seq = asked.seq or self._feed.version_caused_by(command_id)
         self._outbox.offer(control(Ack(ref=frame.ref, command_id=command_id, seq=asked.seq)))
         asked.acknowledged = True
         if asked.refusal is not None:
             self._outbox.offer(asked.refusal)
+        if frame.key is not None:
+            sent.when_decided(partial(self._blame_key, frame.ref))
+
+    def _blame_key(self, ref: str | None, outcome: Outcome) -> None:
+        if outcome.refused is not None and outcome.refused.code == Code.IDEMPOTENCY_MISMATCH:
+            self._error(Code.IDEMPOTENCY_MISMATCH, "Use another key for another body.", ref)
 
     def _remember(self, command_id: UUID, ref: str | None) -> _Asked:
         if self._pending is None:

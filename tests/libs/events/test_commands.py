@@ -27,7 +27,7 @@ def log(client: Any) -> CommandLog:
 
 async def test_a_stored_command_is_read_back_whole(log: CommandLog, stream: StreamId) -> None:
     sent = command(stream, correlation_id=new_id(), traceparent="00-ab-cd-01", outcome_to="gateway-1")
-    sequence = await log.publish(sent)
+    sequence = (await log.publish(sent)).sequence
     assert await log.first(stream, "chat") == msgspec.structs.replace(sent, sequence=sequence)
 
 
@@ -41,7 +41,8 @@ async def test_a_command_without_a_correlation_is_its_own(log: CommandLog, strea
 
 async def test_a_repeat_is_stored_once(log: CommandLog, stream: StreamId) -> None:
     sent = command(stream)
-    assert await log.publish(sent) == await log.publish(sent)
+    first, again = [await log.publish(sent) for _ in range(2)]
+    assert (first.repeated, again) == (False, first._replace(repeated=True))
     assert len(await log.between(stream, after=0, upto=10**12)) == 1
 
 
@@ -56,7 +57,7 @@ async def test_the_oldest_of_a_verb_is_found_among_others(log: CommandLog, strea
 
 
 async def test_commands_between_two_places_come_in_order(log: CommandLog, stream: StreamId) -> None:
-    sequences = [await log.publish(command(stream)) for _ in range(5)]
+    sequences = [(await log.publish(command(stream))).sequence for _ in range(5)]
     await log.publish(command(StreamId(stream.owner, new_id())))
     found = await log.between(stream, after=sequences[0], upto=sequences[3])
     assert [each.sequence for each in found] == sequences[1:4]
@@ -75,3 +76,34 @@ async def test_whoever_sent_a_command_hears_its_outcome(log: CommandLog, stream:
     outcome = Outcome(command_id=sent.id, version=3, refused=Refusal(code="not_allowed_now", reason="over"))
     await log.answer(sent, outcome)
     assert await asyncio.wait_for(heard, 5) == outcome
+
+
+async def test_the_first_sent_under_an_id_is_found_whatever_came_between(log: CommandLog, stream: StreamId) -> None:
+    first = command(stream)
+    place = await log.publish(first)
+    for _ in range(40):
+        last = await log.publish(command(stream))
+    found = await log.sent_first(first, upto=last.sequence)
+    assert found is not None
+    assert (found.id, found.sequence) == (first.id, place.sequence)
+    assert await log.sent_first(first, upto=place.sequence - 1) is None
+    assert await log.sent_first(command(stream), upto=last.sequence) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ('{"name":"paid","data":{"a":1,"b":[2]}}', '{"data":{"b":[2],"a":1},"name":"paid"}', True),
+        ('{"content":"hi"}', '{"content":"ho"}', False),
+        ('{"data":true}', '{"data":1}', False),
+        ('{"content":"hi"}', '{"content":"hi","sender":"user"}', True),
+        ("garbage", "garbage", True),
+        ("garbage", "{}", False),
+    ],
+)
+def test_two_commands_want_the_same_where_what_both_say_is_equal(
+    stream: StreamId, one: str, other: str, same: bool
+) -> None:
+    first, second = (msgspec.structs.replace(command(stream), payload=text.encode()) for text in (one, other))
+    assert first.wants_as(second) is same
+    assert second.wants_as(first) is same

@@ -62,7 +62,7 @@ async def send(client: Any, stream: StreamId, command: WireCommand) -> Any:
         time=datetime.now(UTC),
         payload=msgspec.json.encode(command),
     )
-    sequence = await CommandLog(client).publish(envelope)
+    sequence = (await CommandLog(client).publish(envelope)).sequence
     [stored] = await wire.read_range(
         client, "COMMANDS", subjects.command(stream, command.verb), first_sequence=sequence
     )

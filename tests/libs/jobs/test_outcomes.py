@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -11,6 +14,7 @@ import pytest
 
 from libs.events import subjects, wire
 from libs.events.commands import CommandEnvelope, CommandLog, Outcome
+from libs.events.connection import connect
 from libs.events.handling import CommandHandler
 from libs.events.subjects import StreamId
 from libs.jobs.commands import CancelJob, CreateJob, PostMessage, RetryJob, WireCommand
@@ -46,7 +50,7 @@ class Desk:
             payload=payload,
             outcome_to=listener,
         )
-        sequence = await self.log.publish(envelope)
+        sequence = (await self.log.publish(envelope)).sequence
         subject = subjects.command(self.stream, verb)
         stored = await wire.read_range(self.client, "COMMANDS", subject, first_sequence=sequence, limit=1)
         return SimpleNamespace(message=stored[0], subject=subjects.parse(subject), stream=self.stream, deliveries=1)
@@ -90,3 +94,31 @@ async def test_a_refusal_is_told_with_what_is_allowed(desk: Desk) -> None:
     outcome = msgspec.json.decode((await heard.next_msg(2)).data, type=Outcome)
     assert outcome.refused is not None
     assert (outcome.refused.code, outcome.refused.allowed) == ("not_allowed_now", ("chat", "cancel"))
+
+
+@pytest.fixture
+async def forgetful(fresh_nats: Any) -> AsyncIterator[Desk]:
+    """On a server whose log takes the same id again after a tenth of a second instead of two minutes."""
+    client = await connect(fresh_nats.settings("admin"), "tests")
+    config = (await client.jetstream().stream_info("COMMANDS")).config
+    await client.jetstream().update_stream(config.evolve(duplicate_window=0.1))
+    yield Desk(client)
+    await client.close()
+
+
+async def test_a_key_that_comes_again_with_another_body_is_refused_and_changes_nothing(forgetful: Desk) -> None:
+    desk = forgetful
+    await desk.replica()(await desk.send(CREATE))
+    heard = await desk.client.subscribe(subjects.outcome("gateway-test"))
+    command_id, places, codes = new_id(), set(), []
+    for content in ("tea", "coffee", "tea"):
+        async with asyncio.timeout(5):
+            say = partial(desk.send, PostMessage(content=content), command_id=command_id, listener="gateway-test")
+            while (delivery := await say()).message.sequence in places:
+                await asyncio.sleep(0.02)
+        places.add(delivery.message.sequence)
+        await desk.replica()(delivery)
+        outcome = msgspec.json.decode((await heard.next_msg(2)).data, type=Outcome)
+        codes.append(outcome.refused and outcome.refused.code)
+    assert codes == [None, "idempotency_mismatch", None]
+    assert (await desk.said(), (await desk.job()).version) == (["first", "tea"], 3)

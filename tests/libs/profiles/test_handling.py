@@ -59,7 +59,7 @@ class Desk:
         envelope = CommandEnvelope(
             stream=self.stream, verb=verb, id=new_id(), time=now, payload=payload, outcome_to=listener
         )
-        sequence = await self.log.publish(envelope)
+        sequence = (await self.log.publish(envelope)).sequence
         [stored] = await wire.read_range(
             self.client, "COMMANDS", subjects.command(self.stream, verb), first_sequence=sequence, limit=1
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,7 +17,7 @@ from libs.events.event import Cause, Recorded
 from libs.events.memory import MemoryStore
 from libs.events.repository import Repository
 from libs.events.subjects import StreamId
-from libs.jobs.commands import WireCommand
+from libs.jobs.commands import CreateJob, WireCommand
 from libs.jobs.decide import NoSuchJob, decide
 from libs.jobs.events import EVENTS, CommandRefused, JobEvent
 from libs.jobs.evolve import evolve, fold
@@ -39,6 +39,7 @@ from services.gateway.ports import (
     Rotation,
     User,
 )
+from services.gateway.problems import Code, Problem
 from services.gateway.resources import AppView, JobSummary, JobView
 from services.gateway.views import app_view, job_view
 
@@ -205,6 +206,9 @@ class _Sent:
         await asyncio.wait({self._outcome}, timeout=timeout_seconds)
         return self._outcome.result() if self._outcome.done() else None
 
+    def when_decided(self, heard: Callable[[Outcome], None]) -> None:
+        self._outcome.add_done_callback(lambda done: heard(done.result()))
+
     def forget(self) -> None:
         pass
 
@@ -304,8 +308,11 @@ class MemoryCommands:
             sequence=len(self.stored) + 1,
             traceparent=traceparent,
         )
-        if all(each.id != command_id for each, _ in self.stored):
+        first = next((each for each, _ in self.stored if each.id == command_id), None)
+        if first is None:
             self.stored.append((envelope, command))
+        elif isinstance(command, WireCommand) and not isinstance(command, CreateJob) and not first.wants_as(envelope):
+            raise Problem(Code.IDEMPOTENCY_MISMATCH)
         return await self.decide(envelope, command) if self.deciding else None
 
     def _reach(self) -> None:

@@ -200,3 +200,30 @@ async def test_with_the_log_away_a_command_is_not_accepted(desk: Desk) -> None:
 def test_a_refusal_for_a_reason_of_the_future_is_still_a_refusal() -> None:
     problem = refusal_problem(Refusal(code="moon_phase", reason="the moon is full"))
     assert (problem.status, problem.code.value, problem.detail) == (409, "not_allowed_now", "The moon is full.")
+
+
+@pytest.mark.parametrize(
+    ("action", "one", "other"),
+    [
+        ("messages/", {"content": "tea"}, {"content": "coffee"}),
+        ("cancel/", {"reason": "too dear"}, {"reason": "too late"}),
+        ("signals/paid/", {"data": {"sum": 3}}, {"data": {"sum": 4}}),
+        ("approve/", {"name": "plan", "approval_version": 1}, {"name": "plan", "approval_version": 2}),
+    ],
+)
+async def test_another_body_under_a_key_that_was_used_is_refused(
+    desk: Desk, action: str, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    job_id, key = await desk.job(), {"Idempotency-Key": "k"}
+    await desk.post(f"/api/jobs/{job_id}/{action}", one, headers=key)
+    version = (await desk.get(f"/api/jobs/{job_id}/")).json()["version"]
+    answer = await desk.post(f"/api/jobs/{job_id}/{action}", other, headers=key)
+    assert (answer.status_code, code_of(answer)) == (422, "idempotency_mismatch")
+    assert (await desk.get(f"/api/jobs/{job_id}/")).json()["version"] == version
+    again = await desk.post(f"/api/jobs/{job_id}/{action}", one, headers=key)
+    assert again.status_code != 422
+
+
+async def test_a_key_that_turns_out_to_be_used_for_something_else_when_it_is_decided_is_the_same_answer() -> None:
+    problem = refusal_problem(Refusal(code="idempotency_mismatch", reason="the key was used with another body"))
+    assert (problem.status, problem.allowed) == (422, None)

@@ -19,7 +19,7 @@ from libs.events.errors import LogUnavailable
 from libs.events.event import START
 from libs.events.jetstream import JetStreamStore
 from libs.events.subjects import StreamId
-from libs.jobs.commands import CancelJob, CompleteJob, CreateJob, StartAttempt
+from libs.jobs.commands import CancelJob, CompleteJob, CreateJob, PostMessage, StartAttempt
 from libs.jobs.events import EVENTS, JobEvent
 from libs.jobs.testing import Life, build_history
 from libs.process.clock import SystemClock, new_id
@@ -223,3 +223,28 @@ async def test_a_server_that_is_gone_is_the_log_that_is_unavailable(fresh_nats: 
         assert not commands._pending
         with pytest.raises(LogUnavailable):
             await JetStreamIdempotencyKeys(client, timeout_seconds=0.3).claim(new_id(), "k", a_record())
+
+
+async def test_a_key_that_comes_again_with_another_body_is_refused(commands: JetStreamCommands) -> None:
+    stream, command_id = a_stream(), new_id()
+    (await commands.send(stream, PostMessage(content="tea"), command_id=command_id)).forget()
+    with pytest.raises(Problem) as caught:
+        await commands.send(stream, PostMessage(content="coffee"), command_id=command_id)
+    assert caught.value.code is Code.IDEMPOTENCY_MISMATCH
+    (await commands.send(stream, PostMessage(content="tea"), command_id=command_id)).forget()
+    assert not commands._pending
+
+
+async def test_a_repeat_is_not_blamed_for_what_another_sent_under_its_key(commands: JetStreamCommands) -> None:
+    stream, command_id = a_stream(), new_id()
+    first, again = [await commands.send(stream, CancelJob(), command_id=command_id) for _ in range(2)]
+    told: list[Outcome] = []
+    for sent in (first, again):
+        sent.when_decided(told.append)
+    mismatch = Outcome(command_id=command_id, version=3, refused=Refusal(code="idempotency_mismatch", reason="used"))
+    commands.heard(mismatch)
+    assert await first.outcome(timeout_seconds=1) == mismatch
+    assert await again.outcome(timeout_seconds=1) is None
+    assert told == [mismatch]
+    first.forget()
+    again.forget()

@@ -123,11 +123,15 @@ class Jobs:
 
 
 class _Sent:
-    def __init__(self, command_id: UUID) -> None:
+    def __init__(self, command_id: UUID, listeners: list[Callable[[Outcome], None]]) -> None:
         self.command_id = command_id
+        self._listeners = listeners
 
     async def outcome(self, *, timeout_seconds: float) -> Outcome | None:
         return None
+
+    def when_decided(self, heard: Callable[[Outcome], None]) -> None:
+        self._listeners.append(heard)
 
     def forget(self) -> None:
         pass
@@ -139,6 +143,7 @@ class Deciding:
     def __init__(self, store: MemoryStore[JobEvent]) -> None:
         self.store = store
         self.accepted: list[tuple[StreamId, WireCommand, UUID]] = []
+        self.listeners: list[Callable[[Outcome], None]] = []  # of outcomes, oldest first
         self.unreachable = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -152,7 +157,7 @@ class Deciding:
         task = asyncio.create_task(self._decide(stream, command, command_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return _Sent(command_id)
+        return _Sent(command_id, self.listeners)
 
     async def _decide(self, stream: StreamId, command: WireCommand, command_id: UUID) -> None:
         history = await self.store.load(stream)
