@@ -70,6 +70,7 @@ def application(
         accounts,
         passwords,
         tokens,
+        failures_per_account_and_address=settings.login_failures_per_account_and_address,
         failures_per_account=settings.login_failures_per_account,
         failures_per_address=settings.login_failures_per_address,
         registrations_per_address=settings.registrations_per_address,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -295,6 +295,6 @@ class Accounts(Protocol):
         """Count an attempt under each key (attempts allowed in 15 minutes); the seconds to wait where one is used up, else None."""
         ...
 
-    async def forgive(self, *, account: str, address: str) -> None:
-        """A sign-in succeeded: forget the account's attempts, and this one of the address."""
+    async def forgive(self, key: str, *, within: Collection[str]) -> None:
+        """A sign-in succeeded: forget the attempts counted under `key`, and take as many off those it is `within`."""
         ...

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -219,12 +219,14 @@ class PostgresAccounts:
 
         return await self._database.run(count, timeout_seconds=_TIMEOUT_SECONDS)
 
-    async def forgive(self, *, account: str, address: str) -> None:
+    async def forgive(self, key: str, *, within: Collection[str]) -> None:
         async def forget(connection: Connection) -> None:
-            await connection.execute("DELETE FROM identity.attempts WHERE key = $1", _key(account))
-            await connection.execute(
-                "UPDATE identity.attempts SET count = count - 1 WHERE key = $1 AND count > 0", _key(address)
-            )
+            # One row at a time, each for itself: two sign-ins never wait for each other's locks.
+            gone = await connection.fetchval("DELETE FROM identity.attempts WHERE key = $1 RETURNING count", _key(key))
+            for name in within if gone else ():
+                await connection.execute(
+                    "UPDATE identity.attempts SET count = greatest(count - $2, 0) WHERE key = $1", _key(name), gone
+                )
 
         await self._database.run(forget, timeout_seconds=_TIMEOUT_SECONDS)
 

@@ -57,10 +57,12 @@ class GatewaySettings(NatsSettings, kw_only=True, frozen=True):
     """What one user may ask for in the long run, at one gateway process."""
     requests_burst: int = 400
     """What one user may ask for at once, at one gateway process."""
-    login_failures_per_account: int = 10
-    """In 15 minutes; then sign-ins to the account are refused until the time is over."""
+    login_failures_per_account_and_address: int = 10
+    """In 15 minutes; then sign-ins to the account from that address are refused until the time is over: others' guesses do not lock it."""
+    login_failures_per_account: int = 100
+    """In 15 minutes, from all addresses; then all sign-ins to the account are refused until the time is over."""
     login_failures_per_address: int = 100
-    """In 15 minutes; then sign-ins from the address are refused until the time is over."""
+    """In 15 minutes; then sign-ins from the address (of IPv6: the /64) are refused until the time is over."""
     registrations_per_address: int = 1000
     """In 15 minutes; then registrations from the address are refused until the time is over."""
     outcome_wait_seconds: float = 2.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import structlog
 
 from services.gateway.access import rate_limited
@@ -29,6 +31,7 @@ class SignIn:
         passwords: Passwords,
         tokens: AccessTokens,
         *,
+        failures_per_account_and_address: int,
         failures_per_account: int,
         failures_per_address: int,
         registrations_per_address: int,
@@ -36,6 +39,7 @@ class SignIn:
         self._accounts = accounts
         self._passwords = passwords
         self._tokens = tokens
+        self._failures_per_account_and_address = failures_per_account_and_address
         self._failures_per_account = failures_per_account
         self._failures_per_address = failures_per_address
         self._registrations_per_address = registrations_per_address
@@ -47,7 +51,7 @@ class SignIn:
         given = body.name if body.name is not None else body.username
         pointer = "/name" if body.name is not None else "/username"
         name = check_text((given or "").strip(), pointer, "The name", length_max=_NAME_LENGTH_MAX, empty=True)
-        await self._count({f"register:{address}": self._registrations_per_address})
+        await self._count({f"register:{_network(address)}": self._registrations_per_address})
         password_hash = await self._passwords.hash(body.password)
         try:
             user = await self._accounts.register(
@@ -62,14 +66,17 @@ class SignIn:
     async def login(self, body: LoginBody, address: str) -> Session:
         """Sign in. An unknown email takes as long, and answers the same, as a wrong password; both are counted."""
         email = check_email(body.email)
-        account, place = f"account:{email.casefold()}", f"address:{address}"
-        await self._count({account: self._failures_per_account, place: self._failures_per_address})
+        account, place = f"account:{email.casefold()}", f"address:{_network(address)}"
+        pair = f"{account} {place}"
+        await self._count({pair: self._failures_per_account_and_address, place: self._failures_per_address})
+        # Only what comes through counts for the account: one address that goes on and on cannot lock it for all the others.
+        await self._count({account: self._failures_per_account})
         credentials = await self._accounts.by_email(email)
         stored = credentials.password_hash if credentials else None
         right = await self._passwords.verify(body.password, stored)
         if credentials is None or stored is None or not right:
             raise Problem(Code.CREDENTIALS_INVALID)
-        await self._accounts.forgive(account=account, address=place)
+        await self._accounts.forgive(pair, within=(account, place))
         if self._passwords.outdated(stored):
             await self._accounts.set_password_hash(credentials.user.id, await self._passwords.hash(body.password))
         return await self._session(credentials.user)
@@ -98,3 +105,15 @@ class SignIn:
         if wait is not None:
             rate_limited.labels("sign_in").inc()
             raise Problem(Code.LOGIN_RATE_LIMITED, "Too many attempts: wait before the next one.", retry_after=wait)
+
+
+def _network(address: str) -> str:
+    """Whom attempts from an address are counted for: of IPv6 the /64, of which one subscriber has at least one to choose from."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address  # a socket without one, or a proxy's own idea of it
+    if isinstance(parsed, ipaddress.IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped) if mapped else str(ipaddress.ip_network((int(parsed), 64), strict=False))
+    return str(parsed)

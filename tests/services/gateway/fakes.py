@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -126,11 +126,11 @@ class MemoryAccounts:
                 waits.append((ends - now).total_seconds())
         return max(waits, default=None)
 
-    async def forgive(self, *, account: str, address: str) -> None:
-        self._attempts.pop(account, None)
-        if address in self._attempts:
-            count, ends = self._attempts[address]
-            self._attempts[address] = (max(0, count - 1), ends)
+    async def forgive(self, key: str, *, within: Collection[str]) -> None:
+        gone, _ = self._attempts.pop(key, (0, None))
+        for each in set(within) & self._attempts.keys():
+            count, ends = self._attempts[each]
+            self._attempts[each] = (max(0, count - gone), ends)
 
 
 class MemoryModels:

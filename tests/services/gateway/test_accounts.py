@@ -163,14 +163,21 @@ async def test_attempts_at_once_are_all_counted(accounts: Accounts) -> None:
     assert sum(result is None for result in results) == 5
 
 
-async def test_a_success_forgives(accounts: Accounts) -> None:
-    limits = {"account:a": 2, "address:b": 4}
+async def test_a_success_forgives_what_was_counted_with_it_and_nothing_else(accounts: Accounts) -> None:
+    limits = {"pair": 2, "address:b": 4}
+    await accounts.count_attempt({"address:b": 4})
     for _ in range(2):
         await accounts.count_attempt(limits)
-    await accounts.forgive(account="account:a", address="address:b")
+    await accounts.forgive("pair", within=("account:a", "address:b"))
     assert [await accounts.count_attempt(limits) for _ in range(2)] == [None, None]
     assert await accounts.count_attempt({"address:b": 4}) is None
     assert await accounts.count_attempt({"address:b": 4}) is not None
+
+
+async def test_a_success_without_an_attempt_forgives_nobody(accounts: Accounts) -> None:
+    await accounts.count_attempt({"address:b": 1})
+    await accounts.forgive("pair", within=("address:b",))
+    assert await accounts.count_attempt({"address:b": 1}) is not None
 
 
 # -- Postgres alone ----------------------------------------------------------------------------------------------------

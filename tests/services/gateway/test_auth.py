@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
+import httpx2
 import pytest
 
 from tests.services.gateway.desk import PASSWORD, Desk, code_of
@@ -100,6 +101,46 @@ async def test_an_account_is_guessed_at_ten_times_in_a_quarter_of_an_hour(desk: 
     desk.clock.advance(timedelta(minutes=15, seconds=1))
     answer = await desk.http.post("/api/auth/login/", json={"email": ADA["email"], "password": PASSWORD})
     assert answer.status_code == 200
+
+
+async def guess(desk: Desk, address: str, password: str = "wrong password") -> int:
+    transport = httpx2.ASGITransport(app=desk.app, client=(address, 1))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
+        answer = await client.post("/api/auth/login/", json={"email": ADA["email"], "password": password})
+    return answer.status_code
+
+
+async def test_a_stranger_who_guesses_locks_the_account_for_himself_alone(desk: Desk) -> None:
+    await register(desk)
+    statuses = [await guess(desk, "198.51.100.7") for _ in range(120)]
+    assert statuses == [401] * 10 + [429] * 110
+    assert await guess(desk, "203.0.113.9", PASSWORD) == 200
+
+
+async def test_an_account_is_guessed_at_only_so_often_from_all_addresses_together() -> None:
+    async with Desk(login_failures_per_account=12).open() as desk:
+        await register(desk)
+        statuses = [await guess(desk, f"198.51.100.{number}") for number in range(13)]
+        assert statuses == [401] * 12 + [429]
+        assert await guess(desk, "203.0.113.9", PASSWORD) == 429
+        desk.clock.advance(timedelta(minutes=15, seconds=1))
+        assert await guess(desk, "203.0.113.9", PASSWORD) == 200
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "status"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:2", 429),
+        ("2001:db8::1", "2001:db8:0:1::1", 200),
+        ("::ffff:192.0.2.1", "192.0.2.1", 429),
+        ("192.0.2.1", "192.0.2.2", 200),
+    ],
+)
+async def test_one_subscribers_addresses_are_one(desk: Desk, one: str, other: str, status: int) -> None:
+    await register(desk)
+    for _ in range(10):
+        await guess(desk, one)
+    assert await guess(desk, other, PASSWORD) == status
 
 
 async def test_signing_in_forgives_the_failures_before_it(desk: Desk) -> None:
