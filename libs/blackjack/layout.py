@@ -26,6 +26,8 @@ INITIAL_COUNT_MAX = 1_000_000
 NEVER = 2**62
 _BOUND = 2**45
 """What the entries of a block's vector stay below, so that sums of their products are exact; see `moments`."""
+_ROUND_BOUND = 2**31
+"""What the result of one round of a session stays below, so that its square is exact."""
 
 
 class Seat(IntEnum):
@@ -160,7 +162,8 @@ def _layout(encoded: bytes) -> Table:
         divisors=np.array([_divisors(player.counting_strategy, cards, len(shoe)) for player in players]),
         checkpoints=np.array(money.checkpoints(configuration.session_rounds), dtype=np.int64),
     )
-    if moment_bound(table) >= _BOUND:
+    highest = int((seats[:, Seat.SPAN] * table.bets.max(axis=1)).max())
+    if moment_bound(table) >= _BOUND or (table.sessions and highest >= _ROUND_BOUND):
         raise ValueError("bets, bankrolls or sessions are too large to be added up exactly")
     return table
 

@@ -166,6 +166,9 @@ def test_warming_up_twice_is_once_too_often_but_harmless() -> None:
     warm_up()
 
 
+LARGE = BettingStrategy(min_bet=0.01, bet_ramp=(RampStep(from_count=None, bet=200_000.0),))
+
+
 def changed(**fields: Any) -> Configuration:
     return msgspec.structs.replace(SHOES, **fields)
 
@@ -184,6 +187,7 @@ def changed(**fields: Any) -> Configuration:
         ([changed(players=())], 0, 0, 1),
         ([changed(mode="sessions", session_rounds=10**13)], 0, 0, 1),
         ([changed(casino=Casino(allow_resplit_to_hands=0))], 0, 0, 1),
+        ([changed(mode="sessions", session_rounds=1, players=(player(betting_strategy=LARGE),))], 0, 0, 1),
     ],
 )
 def test_what_cannot_be_played_exactly_is_refused(tables: Any, seed: int, first: int, blocks: int) -> None:
