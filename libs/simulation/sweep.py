@@ -90,7 +90,7 @@ def _value(source: Source, place: int, kind: str, known: Profiles, findings: Fin
         named = value.get("name") if isinstance(value, dict) else None
         label = named if isinstance(named, str) and named else f"value {place + 1}"
     if kind in FIELDS:
-        profile_type: ProfileType = kind  # type: ignore[assignment]
+        profile_type: ProfileType = kind
         tried = Findings()
         resolved = resolve(profile_type, source, known, tried)
         if resolved is not None and profile_type == "player":

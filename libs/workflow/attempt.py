@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -81,6 +82,7 @@ class Attempt:
         self.number = job.attempt.number
         self.worker = job.attempt.worker
         self.host = host
+        self.reported_at: dict[str, datetime] = {}  # the latest progress stored under a name
         self.jobs = jobs
         self._lease_lost = lease_lost
         self.cause = cause

@@ -282,7 +282,9 @@ class JobContext:
     async def progress(
         self, done: float, total: float | None = None, *, name: str = "progress", message: str = "", data: Any = None
     ) -> None:
-        """Tell watchers how far the job is. Call it as often as you like: at most about a hundred reports of a name are stored."""
+        """Tell watchers how far the job is. Call it as often as you like: about a hundred reports of a name are stored, evenly spread, and
+
+        where it takes long one every ten seconds, less often after some hundred of them, a thousand at most."""
         await self._attempt.begin()
         try:
             await report(self._attempt, name, done, total, message, data)

@@ -24,7 +24,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     durable_delay_seconds: float = 5.0  # a pause longer than this is a durable timer and frees the worker
     cleanup_seconds: float = 10.0  # what a cancelled workflow gets to tidy up
-    reports_max: int = 100  # stored progress reports of one name
+    reports_max: int = 100  # stored progress reports of one name, by how much was done; ten times as many by time
+    report_seconds: float = 10.0  # between those of what takes long; doubled with every `reports_max` of them
     map_poll_seconds: float = 2.0  # how often results are looked for although none was announced
 
 

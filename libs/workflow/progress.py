@@ -20,16 +20,11 @@ _MESSAGE_CHARACTERS_MAX = 1000
 
 
 async def report(attempt: Attempt, name: str, done: float, total: float | None, message: str, data: Any) -> None:
-    """Store how far something has come, unless that is too fine a step from what is stored: the number of reports is bounded."""
+    """Store how far something has come, unless that is too soon after what is stored: the number of reports is bounded."""
     if not math.isfinite(done) or (total is not None and not math.isfinite(total)):
         raise Misuse(f"the progress {name!r} needs finite numbers, not {done} of {total}: JSON has no others")
-    before = attempt.job.progress.get(name)
-    if before is not None:
-        finished = total is not None and done >= total and before.done < total
-        step = total / attempt.host.limits.reports_max if total is not None else before.done / 5
-        enough = done - before.done >= max(step, 1e-12) and before.reports < attempt.host.limits.reports_max
-        if not (enough or finished):
-            return
+    if not _is_due(attempt, name, done, total):
+        return
     plain = msgspec.json.decode(encode(f"the progress {name!r}", data)) if data is not None else None
     await attempt.commit(
         ReportProgress(
@@ -41,3 +36,22 @@ async def report(attempt: Attempt, name: str, done: float, total: float | None, 
             data=plain,
         )
     )
+    attempt.reported_at[name] = attempt.host.clock.now()
+
+
+def _is_due(attempt: Attempt, name: str, done: float, total: float | None) -> bool:
+    """Whether enough was done since the last stored report, or enough time has passed: the more there are, the more must pass."""
+    before = attempt.job.progress.get(name)
+    if before is None:
+        return True
+    if total is not None and done >= total and before.done < total:
+        return True
+    limits = attempt.host.limits
+    advance = done - before.done
+    step = total / limits.reports_max if total is not None else before.done / 5
+    if advance >= max(step, 1e-12) and before.reports < limits.reports_max:
+        return True
+    now = attempt.host.clock.now()
+    seconds = (now - attempt.reported_at.setdefault(name, now)).total_seconds()
+    patience = limits.report_seconds * 2.0 ** (before.reports // limits.reports_max)
+    return advance > 0 and seconds >= patience and before.reports < 10 * limits.reports_max

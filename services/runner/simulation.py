@@ -156,8 +156,8 @@ async def _play(job: JobContext, order: SimulationOrder | ComparisonOrder, table
     if stopped == "rounds" and run.rounds_max is not None:
         rest = top_up(blocks=course.blocks, rounds=course.rounds, rounds_max=run.rounds_max)
         if rest is not None:
-            [tally] = await job.map("top-up", play_part, [rest])
-            await course.add(decode(bytes(tally)))
+            async for tally in job.results("top-up", play_part, [rest]):
+                await course.add(decode(bytes(tally)))
     await course.finish()
     return Played(course.tally, stopped, _seconds_since(planned.started_at), course.points)
 

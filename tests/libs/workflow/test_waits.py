@@ -276,6 +276,17 @@ async def test_progress_is_bounded_however_often_it_is_told() -> None:
     assert job.progress["unknown-total"].reports <= 100
 
 
+async def test_what_takes_long_tells_its_progress_every_ten_seconds_and_later_less_often() -> None:
+    async def flow(job: JobContext) -> None:
+        for done in range(20_000):
+            bench.clock.advance(timedelta(seconds=1))
+            await job.progress(done, 10**9)
+
+    bench = Workbench(flow)
+    reports = (await bench.run()).progress["progress"].reports
+    assert reports == pytest.approx(400 + (20_000 - 100 * (10 + 20 + 40 + 80)) / 160, abs=10)
+
+
 async def test_progress_that_json_cannot_hold_is_refused() -> None:
     async def flow(job: JobContext) -> None:
         await job.progress(float("inf"), 10)
