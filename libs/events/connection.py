@@ -11,9 +11,10 @@ import nats
 import structlog
 from nats.aio.client import Client
 
+from libs.events import storing
 from libs.process.settings import Secret, Settings
 
-__all__ = ["NatsSettings", "connect", "leave"]
+__all__ = ["NatsSettings", "connect", "leave", "unfit"]
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,7 @@ async def connect(
 
     async def reconnected() -> None:
         log.info("nats.reconnected", server=client.connected_url.netloc if client.connected_url else None)
+        storing.forget(client)  # a server that was started again stores again, or fails anew
         if on_reconnect is not None:
             await on_reconnect()
 
@@ -78,6 +80,11 @@ async def connect(
         reconnected_cb=reconnected,
     )
     return client
+
+
+async def unfit(client: Client) -> str | None:
+    """What is wrong with the connection, or with what the server does with what is published on it: a check of readiness."""
+    return storing.defect(client) if client.is_connected else "NATS is not connected"
 
 
 async def leave(client: Client) -> None:

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 import nats.errors
 
+from libs.events import storing
 from libs.events.errors import EventsError, LogUnavailable
 from libs.events.event import Cause
 
@@ -46,6 +47,7 @@ OUTCOME_TO = "Outcome-To"
 PAYLOAD_OBJECT = "Payload-Object"  # names the object that holds a payload too large for a message
 TRACEPARENT = "traceparent"
 
+_SERVERS_FAULT = 500
 _UNREACHABLE = (
     nats.errors.TimeoutError,
     nats.errors.NoRespondersError,
@@ -116,8 +118,17 @@ async def publish(
     try:
         reply = await client.request(subject, payload, timeout=timeout, headers=headers)
     except _UNREACHABLE as error:
+        if client.is_connected:
+            storing.failed(client, subject, f"no answer ({type(error).__name__})")
         raise unavailable(f"publishing to {subject.split('.', 1)[0]}", error) from error
-    return parse_ack(reply.data)
+    try:
+        ack = parse_ack(reply.data)
+    except ApiError as error:
+        if error.code >= _SERVERS_FAULT:
+            storing.failed(client, subject, str(error))
+        raise
+    storing.succeeded(client, subject)
+    return ack
 
 
 async def send(client: Client, subject: str, payload: bytes, headers: dict[str, str]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from libs.events.commands import CommandLog
-from libs.events.connection import NatsSettings, connect, leave
+from libs.events.connection import NatsSettings, connect, leave, unfit
 from libs.events.handling import CommandHandler
 from libs.events.subscription import Handler, Subscription, leases_of
 from libs.jobs.handling import JobDecider
@@ -61,10 +62,7 @@ async def run(
         model = create_model(model_settings)
         stack.push_async_callback(model.aclose)
 
-        async def connected() -> str | None:
-            return None if nats.is_connected else "NATS is not connected"
-
-        health.check("nats", connected)
+        health.check("nats", partial(unfit, nats))
         leases = await stopping.unless(leases_of(nats, _STREAMS, SERVICE))
         if leases is None:
             return

@@ -6,13 +6,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from nats.errors import Error as NatsError
 
 from libs.events.commands import CommandLog
-from libs.events.connection import connect
+from libs.events.connection import connect, unfit
 from libs.events.objects import Objects
 from libs.jobs.events import EVENTS as JOB_EVENTS
 from libs.process.clock import Clock, SystemClock
@@ -114,7 +115,7 @@ async def open_gateway(
         )
         await stack.enter_async_context(live.running())
         lives.append(live)
-        health.check("nats", lambda: _nats(nats))
+        health.check("nats", partial(unfit, nats))
         app = application(
             settings,
             accounts=accounts,
@@ -152,10 +153,6 @@ async def open_gateway(
 async def _close(client: Client) -> None:
     with contextlib.suppress(OSError, NatsError):  # the server may be gone before us
         await client.close()
-
-
-async def _nats(client: Client) -> str | None:
-    return None if client.is_connected else "the connection to NATS is down"
 
 
 async def _check_database(database: Database, health: Health) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from libs.events.commands import CommandLog
-from libs.events.connection import connect, leave
+from libs.events.connection import connect, leave, unfit
 from libs.events.handling import CommandHandler
 from libs.events.subscription import Handler, Subscription, leases_of
 from libs.jobs.handling import JobDecider
@@ -89,10 +90,7 @@ async def run(
             return
         stack.push_async_callback(leave, nats)
 
-        async def connected() -> str | None:
-            return None if nats.is_connected else "NATS is not connected"
-
-        health.check("nats", connected)
+        health.check("nats", partial(unfit, nats))
         leases = await stopping.unless(leases_of(nats, _STREAMS, SERVICE))
         if leases is None:
             return
