@@ -27,7 +27,7 @@ class RunnerSettings(Settings, kw_only=True, frozen=True):
 
     The modules are imported from the environment's packages and `PYTHONPATH`."""
     slots: Count = 50
-    """Jobs run at once by this process; a waiting job takes none."""
+    """Jobs run at once by this process; a waiting job takes none. One user's take four fifths of them at most."""
     shard_slots: Count = msgspec.field(default_factory=lambda: os.cpu_count() or 1)
     """Shards computed at once by this process, beside its jobs."""
     attempt_stalls_max: Count = 10

@@ -6,7 +6,6 @@ Fault points: `attempt.before_start`, `attempt.after_start` (the log names this 
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, assert_never
@@ -23,6 +22,7 @@ from libs.jobs.liveness import still_held
 from libs.process import faults
 from libs.workflow import metrics
 from libs.workflow.attempt import Attempt, Ended, Lost, Outcome, Released, Suspended
+from services.runner.slots import Slots
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -43,6 +43,7 @@ log = structlog.get_logger(__name__)
 
 _UNKNOWN_KIND_DELIVERIES_MAX = 20  # a runner that knows the kind may be on its way (an upgrade): about two minutes
 _UNKNOWN_KIND_DELAY_SECONDS_MAX = 10.0
+_NO_SLOT_SECONDS_MAX = 4.0
 
 
 class WakeUps:
@@ -69,7 +70,7 @@ class WakeUps:
         self._holder = holder
         self._running = running
         self._family = family
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = Slots(slots)
         self._stalls_max = stalls_max
         self._lease_seconds = lease_seconds
 
@@ -93,10 +94,16 @@ class WakeUps:
         function = self._workflows.get(job.kind)
         if function is None:
             return await self._unknown_kind(job, stale, delivery)
-        if self._slots.locked():
-            return Later(random.uniform(0.1, 0.5))  # noqa: S311  # another runner may have a free slot
-        async with self._slots:
+        if not self._slots.has_room_for(stream.owner):
+            return Later(self._pause(delivery))  # another runner may have a free slot
+        with self._slots.taking(stream.owner):
             return await self._attempt(job, stale, function, delivery)
+
+    @staticmethod
+    def _pause(delivery: Delivery) -> float:
+        """Longer from time to time: thousands of jobs may be waiting, and each look at one costs a little."""
+        longest = min(0.5 * 1.5 ** min(delivery.deliveries - 1, 10), _NO_SLOT_SECONDS_MAX)
+        return random.uniform(0.2, 1.0) * longest  # noqa: S311
 
     async def _is_held(self, stream: StreamId, hold: Hold) -> bool:
         if hold.worker == self._holder.worker:

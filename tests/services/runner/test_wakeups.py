@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -166,8 +167,19 @@ async def test_a_kind_that_nobody_knows_fails_the_job_in_the_end(office: Office)
 async def test_without_a_free_slot_a_wake_up_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(slots=1)
     await office.queue()
-    async with office.handler._slots:
+    with office.handler._slots.taking(new_id()):
         assert isinstance(await office.wake(), Later)
+
+
+@pytest.mark.parametrize(("same_user", "outcome"), [(True, Later), (False, Done)])
+async def test_a_user_with_many_jobs_under_way_leaves_room_for_others(same_user: bool, outcome: type) -> None:
+    office = Office(slots=5)
+    await office.queue()
+    busy = STREAM.owner if same_user else new_id()
+    with ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(office.handler._slots.taking(busy))
+        assert isinstance(await office.wake(), outcome)
 
 
 async def test_a_hint_fires_an_overdue_timer_and_runs_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
