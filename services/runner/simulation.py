@@ -268,8 +268,7 @@ def play_part(part: Part, context: ShardContext) -> msgspec.Raw:
 
     tables, seed = _tables(context)
     if part.rounds_min is not None:
-        tally = engine.simulate(tables, seed, part.first_block, part.blocks, rounds_min=part.rounds_min)
-        return msgspec.Raw(encode(tally))
+        return msgspec.Raw(encode(_play_rounds(tables, seed, part, part.rounds_min, context)))
     at_once = max(1, part.blocks * _CHECK_ROUNDS // max(part.rounds, 1))
     end = part.first_block + part.blocks
     tally = engine.simulate(tables, seed, part.first_block, min(at_once, part.blocks))
@@ -277,6 +276,26 @@ def play_part(part: Part, context: ShardContext) -> msgspec.Raw:
         context.check()
         tally = merge((tally, engine.simulate(tables, seed, first, min(at_once, end - first))))
     return msgspec.Raw(encode(tally))
+
+
+def _play_rounds(tables: Sequence[Configuration], seed: int, part: Part, rounds: int, context: ShardContext) -> Tally:
+    """Blocks until the first table has that many rounds, `part.blocks` at most; a piece at a time, each of whole blocks."""
+    from libs.blackjack import engine
+
+    tally: Tally | None = None
+    played = blocks = 0
+    while tally is None or (played < rounds and blocks < part.blocks):
+        context.check()
+        piece = engine.simulate(
+            tables,
+            seed,
+            part.first_block + blocks,
+            part.blocks - blocks,
+            rounds_min=min(rounds - played, _CHECK_ROUNDS),
+        )
+        tally = piece if tally is None else merge((tally, piece))
+        played, blocks = tally.tables[0].rounds, tally.blocks
+    return tally
 
 
 def _tables(context: ShardContext) -> tuple[tuple[Configuration, ...], int]:

@@ -6,11 +6,16 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 
 from libs.blackjack import engine
 from libs.blackjack.tally import digest
 from libs.jobs.events import JobCompleted, ProgressReported, StepRecorded
+from libs.simulation.plan import Part
 from libs.simulation.request import Profiles, prepare
+from libs.workflow import ShardContext
+from libs.workflow.errors import ShardCancelled
+from libs.workflow.ports import ShardTask
 from libs.workflow.testing import Workbench
 from services.runner import simulation
 
@@ -33,6 +38,11 @@ async def result_of(request: dict[str, Any], kind: str = "simulation") -> dict[s
     job = bench(request, kind)
     assert (await job.run()).status.value == "done", (await job.events())[-1]
     return await stored_result(job)
+
+
+async def shard_context(request: dict[str, Any]) -> ShardContext:
+    task = ShardTask(map="top-up", number=0, shard="blackjack-part", item=msgspec.Raw(b"null"), attempt=1)
+    return ShardContext(task, await bench(request).job())
 
 
 async def stored_result(job: Workbench) -> dict[str, Any]:
@@ -89,6 +99,21 @@ async def test_what_the_parts_come_to_is_what_the_engine_says() -> None:
     result = await result_of(REQUEST)
     whole = engine.simulate((order.configuration,), SEED, 0, result["blocks"])
     assert result["digest"] == digest(whole)
+
+
+async def test_a_top_up_played_in_pieces_is_the_same_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = await shard_context(REQUEST)
+    part = Part(first_block=3, blocks=20_000, rounds=20_000, rounds_min=20_000)
+    whole = simulation.play_part(part, context)
+    monkeypatch.setattr(simulation, "_CHECK_ROUNDS", 1_000)
+    assert bytes(simulation.play_part(part, context)) == bytes(whole)
+
+
+async def test_a_top_up_that_nobody_wants_any_more_ends_before_its_next_piece() -> None:
+    context = await shard_context(REQUEST)
+    context.give_up()
+    with pytest.raises(ShardCancelled):
+        simulation.play_part(Part(first_block=0, blocks=10**9, rounds=10**9, rounds_min=10**9), context)
 
 
 async def test_progress_tells_rounds_speed_time_left_and_the_interval() -> None:
