@@ -6,13 +6,14 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from uuid import UUID
 
 import click
 
 from cli.client import Client, Refused
 from cli.session import session
 
-__all__ = ["END_STATES", "INTERRUPTED", "call", "told", "url_option"]
+__all__ = ["END_STATES", "INTERRUPTED", "call", "job_argument", "told", "url_option"]
 
 END_STATES = {"done", "failed", "cancelled"}
 INTERRUPTED = 130
@@ -20,6 +21,16 @@ SIGNED_OUT = ("token_missing", "refresh_invalid")
 
 T = TypeVar("T")
 
+
+def _job_id(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """An id as `jobstream jobs` lists them; anything else might mean another address of the gateway."""
+    try:
+        return str(UUID(value))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not the id of a job: `jobstream jobs` lists yours.") from None
+
+
+job_argument = click.argument("job_id", callback=_job_id)
 url_option = click.option("--url", help="The gateway; default: JOBSTREAM_URL, else the last one signed in to.")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from cli.calling import END_STATES, call, url_option
+from cli.calling import END_STATES, call, job_argument, url_option
 from cli.client import Client, Refused
 from cli.display import JobDisplay
 from cli.outcomes import show_outcome
@@ -86,7 +86,7 @@ def jobs(status: str | None, url: str | None) -> None:
 
 
 @click.command()
-@click.argument("job_id")
+@job_argument
 @url_option
 def show(job_id: str, url: str | None) -> None:
     """Show a job: its talk, its steps and its App."""
@@ -106,7 +106,7 @@ def show(job_id: str, url: str | None) -> None:
 
 
 @click.command()
-@click.argument("job_id")
+@job_argument
 @click.option("--after", type=click.IntRange(0), default=0, help="Only what came after this version.")
 @url_option
 def watch(job_id: str, after: int, url: str | None) -> None:
@@ -120,7 +120,7 @@ def watch(job_id: str, after: int, url: str | None) -> None:
 
 
 @click.command()
-@click.argument("job_id")
+@job_argument
 @click.argument("content")
 @url_option
 def say(job_id: str, content: str, url: str | None) -> None:
@@ -133,7 +133,7 @@ def say(job_id: str, content: str, url: str | None) -> None:
 
 
 @click.command()
-@click.argument("job_id")
+@job_argument
 @click.option("--reason", default="")
 @url_option
 def cancel(job_id: str, reason: str, url: str | None) -> None:
@@ -142,7 +142,7 @@ def cancel(job_id: str, reason: str, url: str | None) -> None:
 
 
 @click.command()
-@click.argument("job_id")
+@job_argument
 @url_option
 def retry(job_id: str, url: str | None) -> None:
     """Take a failed or cancelled job up where it stopped."""
@@ -173,7 +173,7 @@ def _decision(name: str, explanation: str) -> click.Command:
         click.option("--comment", default=""),
         click.option("--approval-version", type=int, help="The version that asked; default: the latest."),
         click.argument("approval"),
-        click.argument("job_id"),
+        job_argument,
     ):
         run = option(run)
     return command(run)

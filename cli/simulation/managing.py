@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from cli.calling import END_STATES, call, url_option
+from cli.calling import END_STATES, call, job_argument, url_option
 from cli.client import Client, Refused
 from cli.simulation.api import ASK_AGAIN_SECONDS, Simulations
 from cli.simulation.delivering import deliver, print_json, show_finished
@@ -44,7 +44,7 @@ def listing(status: str | None, limit: int, url: str | None) -> None:
 
 
 @click.command()
-@click.argument("job_id")
+@job_argument
 @output_options
 @click.option("--hands", is_flag=True, help="Also the hands that were kept with --history.")
 @url_option
@@ -66,7 +66,7 @@ def show(job_id: str, hands: bool, url: str | None, **options: Any) -> None:
 
 
 @click.command()
-@click.argument("job_id")
+@job_argument
 @url_option
 def stop(job_id: str, url: str | None) -> None:
     """End a running simulation with what it has: the result counts the rounds so far."""
@@ -95,7 +95,7 @@ async def _stopped(simulations: Simulations, job_id: str) -> None:
 
 
 @click.command()
-@click.argument("job_id")
+@job_argument
 @output_options
 @url_option
 def rerun(job_id: str, url: str | None, **options: Any) -> None:
@@ -130,7 +130,7 @@ def _digests(result: Json) -> list[str]:
 
 
 @click.command()
-@click.argument("job_id")
+@job_argument
 @click.option(
     "--betting", type=named_or_file, metavar="NAME|FILE", required=True, help="The betting strategy to price."
 )

@@ -15,7 +15,9 @@ import os
 import sys
 
 import nats
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 
 STREAM = "DEADLETTERS"
 
@@ -23,6 +25,8 @@ STREAM = "DEADLETTERS"
 async def show(js: JetStreamContext) -> None:
     """One line a letter: its number, where it was sent, why it could not be handled."""
     waiting = (await js.stream_info(STREAM)).state.messages
+    if not waiting:
+        print("There are no dead letters.")
     letters = await js.subscribe("dead.>", ordered_consumer=True)
     for _ in range(waiting):
         letter = await letters.next_msg(timeout=5)
@@ -32,29 +36,57 @@ async def show(js: JetStreamContext) -> None:
 
 async def redrive(js: JetStreamContext, number: int) -> None:
     """Send it again. The letter stays where it is."""
-    letter = await js.get_msg(STREAM, seq=number)
+    try:
+        letter = await js.get_msg(STREAM, seq=number)
+    except NotFoundError:
+        raise SystemExit(f"There is no dead letter {number}; without arguments this lists those there are.") from None
     headers = {name: value for name, value in (letter.headers or {}).items() if not name.startswith(("Dead-", "Nats-"))}
     headers["Nats-Msg-Id"] = letter.headers["Dead-Message-Id"]
-    ack = await js.publish(letter.headers["Dead-Subject"], letter.data, headers=headers)
+    subject = letter.headers["Dead-Subject"]
+    try:
+        ack = await js.publish(subject, letter.data, headers=headers)
+    except NatsError:  # a denial, too, is only seen as an answer that does not come
+        raise SystemExit(f"NATS did not take it on {subject}. Is NATS_USER `admin`? Others may only list.") from None
     print("a duplicate: sent less than two minutes ago" if ack.duplicate else f"stored as {ack.seq} of {ack.stream}")
 
 
+async def unheard(error: Exception) -> None:
+    """What goes wrong is told where it is waited for."""
+
+
 async def main(arguments: list[str]) -> None:
-    user = os.environ["NATS_USER"]
-    client = await nats.connect(
-        os.environ["NATS_URL"],
-        user=user,
-        password=os.environ["NATS_PASSWORD"],
-        inbox_prefix=f"_INBOX_{user}".encode(),
-    )
+    number = None
+    match arguments:
+        case []:
+            pass
+        case ["redrive", text] if text.isdecimal() and int(text) > 0:
+            number = int(text)
+        case ["redrive", text]:
+            raise SystemExit(f"{text!r} is not the number of a dead letter; without arguments this lists them.")
+        case _:
+            raise SystemExit(__doc__)
     try:
-        match arguments:
-            case []:
-                await show(client.jetstream())
-            case ["redrive", number]:
-                await redrive(client.jetstream(), int(number))
-            case _:
-                raise SystemExit(__doc__)
+        url, user, password = (os.environ[name] for name in ("NATS_URL", "NATS_USER", "NATS_PASSWORD"))
+    except KeyError as error:
+        raise SystemExit(f"{error.args[0]} is not set: connections.py tells it, see the top of this file.") from None
+    try:
+        client = await nats.connect(
+            url,
+            user=user,
+            password=password,
+            inbox_prefix=f"_INBOX_{user}".encode(),
+            allow_reconnect=False,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0,
+            error_cb=unheard,
+        )
+    except (NatsError, OSError) as error:
+        raise SystemExit(f"NATS at {url} does not let {user} in: {error}") from None
+    try:
+        if number is None:
+            await show(client.jetstream())
+        else:
+            await redrive(client.jetstream(), number)
     finally:
         await client.close()
 
