@@ -321,6 +321,7 @@ class Session:
     ) -> None:
         command, command_id = inbound.submission(self._feed.stream.id, frame)
         # From now on, since its events may come before the word that it is stored.
+        before = self._pending.get(command_id) if self._pending else None
         asked = self._remember(command_id, frame.ref)
         try:
             sent = await self._context.commands.send(self._feed.stream, command, command_id=command_id)
@@ -328,6 +329,8 @@ class Session:
             self._error(Code.LOG_UNAVAILABLE, "The log does not answer: send the frame again, with a key.", frame.ref)
             return
         except Problem as problem:
+            if before is not None and self._pending is not None:
+                self._pending[command_id] = before  # what becomes of it is not told under this frame's `ref`
             self._error(problem.code, problem.detail, frame.ref)
             return
         # What became of it is told by its event, which unlike an outcome cannot be lost. Only a key used again has none.

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from libs.events.commands import Outcome, Refusal
-from libs.jobs.commands import ApproveStep, CancelJob, PostMessage, RejectStep, RetryJob, SendSignal
+from libs.events.event import Cause
+from libs.events.subjects import StreamId
+from libs.jobs.commands import ApproveStep, CancelJob, PostMessage, RejectStep, RetryJob, SendSignal, WireCommand
+from libs.jobs.events import CommandRefused
 from libs.process.clock import new_id
 from services.gateway.live import LiveSettings
-from tests.services.gateway.live.world import World
+from services.gateway.problems import Code, Problem
+from tests.services.gateway.live.world import Sent, World
 
 
 @pytest.mark.parametrize(
@@ -98,6 +103,34 @@ async def test_a_refusal_of_another_sockets_command_is_no_error_here(world: Worl
         await one.until("error")
         await world.talk(job, 1)
         assert [frame["kind"] for frame in await two.until("chat")] == ["event", "chat"]
+
+
+async def test_a_frame_that_misused_a_key_is_not_told_what_becomes_of_the_first_under_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await world.job()
+    sent: list[UUID] = []
+
+    async def send(stream: StreamId, command: WireCommand, *, command_id: UUID) -> Any:
+        sent.append(command_id)
+        if len(sent) > 1:
+            raise Problem(Code.IDEMPOTENCY_MISMATCH)
+        return Sent(command_id, [])
+
+    monkeypatch.setattr(world.commands, "send", send)
+    async with world.socket(job) as client:
+        await client.live()
+        await client.say(kind="chat", content="tea", key="k1", ref="r1")
+        await client.until("ack")
+        await client.say(kind="chat", content="coffee", key="k1", ref="r2")
+        errors = [(await client.until("error"))[-1]]
+        refused = CommandRefused(verb="chat", code="not_allowed_now", reason="the conversation is over")
+        await world.happen(job, refused, cause=Cause(causation_id=sent[0]))
+        errors.append((await client.until("error"))[-1])
+    assert [(error["ref"], error["code"]) for error in errors] == [
+        ("r2", "idempotency_mismatch"),
+        ("r1", "not_allowed_now"),
+    ]
 
 
 async def test_a_log_that_does_not_answer_is_told_and_may_be_tried_again(world: World) -> None:

@@ -122,7 +122,7 @@ class Jobs:
         self.events = source.events
 
 
-class _Sent:
+class Sent:
     def __init__(self, command_id: UUID, listeners: list[Callable[[Outcome], None]]) -> None:
         self.command_id = command_id
         self._listeners = listeners
@@ -150,14 +150,14 @@ class Deciding:
     async def create(self, stream: StreamId, command: WireCommand, *, command_id: UUID, time: datetime) -> None:
         await self.send(stream, command, command_id=command_id)
 
-    async def send(self, stream: StreamId, command: WireCommand, *, command_id: UUID) -> _Sent:
+    async def send(self, stream: StreamId, command: WireCommand, *, command_id: UUID) -> Sent:
         if self.unreachable:
             raise LogUnavailable("the test cut the line")
         self.accepted.append((stream, command, command_id))
         task = asyncio.create_task(self._decide(stream, command, command_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return _Sent(command_id, self.listeners)
+        return Sent(command_id, self.listeners)
 
     async def _decide(self, stream: StreamId, command: WireCommand, command_id: UUID) -> None:
         history = await self.store.load(stream)
