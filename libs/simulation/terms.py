@@ -13,6 +13,8 @@ __all__ = ["ROUNDS_MAX", "RUN_FIELDS", "SEED_MAX", "TERMS_FIELDS", "run_of", "te
 ROUNDS_MAX = 10**12
 ROUNDS_TO_A_TARGET = 10**10
 """The most rounds towards a standard error where the request names no number."""
+BLOCKS_ROUNDS_MAX = 100 * ROUNDS_MAX
+"""The most rounds that `blocks` sessions may have. A result may need more than it played: whoever leaves early ends a session."""
 SEED_MAX = 2**53 - 1
 SESSION_ROUNDS_MAX = 100_000
 TARGET_MIN = 1e-7
@@ -115,6 +117,12 @@ def run_of(layer: Layer, at: str, seed: int, findings: Findings) -> Run:
         findings.note(
             layer["target_standard_error"].at,
             f"At most {rounds:,} rounds are played towards it, since `num_rounds` is not given.",
+        )
+    terms = terms_of(layer)
+    if blocks is not None and terms.mode == "sessions" and blocks * terms.session_rounds > BLOCKS_ROUNDS_MAX:
+        findings.problem(
+            layer["blocks"].at,
+            f"At most {BLOCKS_ROUNDS_MAX:,} rounds are expected, not {blocks:,} sessions of {terms.session_rounds:,}.",
         )
     chosen = said(layer, "seed")
     return Run(

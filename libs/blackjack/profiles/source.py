@@ -59,7 +59,7 @@ def shown(value: object) -> str:
         case int() | float():
             return str(value)
         case list():
-            return "an array"
+            return f"an array of {len(value)}"
         case dict():
             return "an object"
         case _:

@@ -29,6 +29,10 @@ def test_the_simplest_request_is_a_number_of_rounds() -> None:
     assert (order.run.rounds_max, order.run.seed) == (1000, SEED)
 
 
+def test_too_many_players_are_counted() -> None:
+    assert problems(players=[{}] * 8)["/players"] == "An array of 1 to 7 players is expected, not an array of 8."
+
+
 def test_what_was_sent_is_kept() -> None:
     request = {"num_rounds": 5, "casino": {"num_decks": 2}}
     assert prepare("simulation", request, NOBODY, SEED).given == request
@@ -61,6 +65,7 @@ LENGTHS: list[tuple[dict[str, Any], set[str]]] = [
     ({"num_rounds": "many"}, {"/num_rounds"}),
     ({"blocks": 5}, {"/blocks"}),
     ({"blocks": 0}, {"/blocks"}),
+    ({"num_rounds": None, "mode": "sessions", "session_rounds": 100_000, "blocks": 10**12}, {"/blocks"}),
     ({"target_standard_error": 0}, {"/target_standard_error"}),
     ({"target_standard_error": 1e-9}, {"/target_standard_error"}),
     ({"rounds": 5}, {"/rounds"}),
