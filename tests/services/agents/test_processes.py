@@ -16,7 +16,8 @@ from libs.jobs.state import Job, Status
 from libs.llm.scripted import Fault, Reply
 from libs.llm.wire import Request
 from libs.process.clock import new_id
-from tests.services.agents.conftest import Desk, Model, StartReplica
+from tests.services.agents.conftest import Desk
+from tests.services.workers import Model, StartReplica
 
 pytestmark = pytest.mark.faults
 

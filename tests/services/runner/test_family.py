@@ -19,7 +19,8 @@ from libs.jobs.events import ChildEnded, ChildStarted, JobCreated, JobStarted
 from libs.jobs.repository import job_repository
 from libs.jobs.state import Status
 from libs.process.clock import new_id
-from tests.services.runner.conftest import Desk, StartReplica
+from tests.services.runner.conftest import Desk
+from tests.services.workers import StartReplica
 
 Lines = Callable[[], list[str]]
 

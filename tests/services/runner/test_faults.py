@@ -12,7 +12,8 @@ import pytest
 
 from libs.jobs.events import JobStarted, MapCompleted, StepRecorded
 from libs.jobs.state import Job, Status
-from tests.services.runner.conftest import Desk, Replica, StartReplica
+from tests.services.runner.conftest import Desk
+from tests.services.workers import Replica, StartReplica
 
 pytestmark = pytest.mark.faults
 

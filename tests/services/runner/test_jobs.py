@@ -9,7 +9,8 @@ import msgspec
 
 from libs.jobs.events import AttemptSuspended, JobStarted, StepFailed
 from libs.jobs.state import Status
-from tests.services.runner.conftest import Desk, StartReplica
+from tests.services.runner.conftest import Desk
+from tests.services.workers import StartReplica
 
 Lines = Callable[[], list[str]]
 

@@ -16,7 +16,8 @@ from libs.profiles.commands import CreateProfile, DeleteProfile, ProfileCommand,
 from libs.profiles.identity import profile_stream
 from libs.profiles.repository import read_profiles
 from libs.profiles.state import Profile
-from tests.services.runner.conftest import Desk, StartReplica
+from tests.services.runner.conftest import Desk
+from tests.services.workers import StartReplica
 
 VEGAS = CreateProfile(profile_type="casino", name="Vegas", data={"deck_count": 6})
 
