@@ -10,7 +10,7 @@ from prometheus_client import Histogram
 
 from libs.events.commands import Refusal
 from libs.events.subjects import StreamId
-from libs.jobs.commands import WireCommand, keyed_command_id
+from libs.jobs.commands import PostMessage, WireCommand, keyed_command_id
 from libs.process import metrics
 from libs.process.clock import new_id
 from services.gateway.ports import Commands, Jobs
@@ -52,6 +52,8 @@ class Actions:
         began = time.monotonic()
         sent = await self._commands.send(stream, command, command_id=command_id, traceparent=traceparent)
         try:
+            if sent.repeated and (version := await self._said(stream, command, command_id)) is not None:
+                return Accepted(command_id=command_id, version=version)
             outcome = await sent.outcome(timeout_seconds=self._wait_seconds)
         finally:
             sent.forget()
@@ -62,6 +64,14 @@ class Actions:
         if outcome.refused is not None:
             raise refusal_problem(outcome.refused)
         return Accepted(command_id=command_id, version=outcome.version)
+
+    async def _said(self, stream: StreamId, command: WireCommand, command_id: UUID) -> int | None:
+        """A version of the job that has the message in it, None where none is known (or it is no message)."""
+        if not isinstance(command, PostMessage):
+            return None
+        view = await self._jobs.get(stream.owner, stream.id)
+        found = view is not None and any(message.id == command_id for message in view.messages)
+        return view.version if view is not None and found else None
 
 
 def refusal_problem(refused: Refusal) -> Problem:

@@ -176,6 +176,11 @@ class Sent(Protocol):
     @property
     def command_id(self) -> UUID: ...
 
+    @property
+    def repeated(self) -> bool:
+        """Whether it was stored before: then its decision may be in the past, and nobody will tell."""
+        ...
+
     async def outcome(self, *, timeout_seconds: float) -> Outcome | None:
         """What became of the command, or None if that was not heard of in time (a later call may hear of it)."""
         ...

@@ -198,8 +198,9 @@ class MemoryModels:
 
 
 class _Sent:
-    def __init__(self, command_id: UUID, outcome: asyncio.Future[Outcome]) -> None:
+    def __init__(self, command_id: UUID, outcome: asyncio.Future[Outcome], repeated: bool) -> None:
         self.command_id = command_id
+        self.repeated = repeated
         self._outcome = outcome
 
     async def outcome(self, *, timeout_seconds: float) -> Outcome | None:
@@ -249,11 +250,12 @@ class MemoryCommands:
         command_id: UUID,
         traceparent: str | None = None,
     ) -> _Sent:
+        repeated = any(each.id == command_id for each, _ in self.stored)
         outcome = await self._store(stream, command, command_id, self._clock.now(), traceparent)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if outcome is not None:
             future.set_result(outcome)
-        return _Sent(command_id, future)
+        return _Sent(command_id, future, repeated)
 
     async def decide(self, envelope: CommandEnvelope, command: WireCommand | ProfileCommand) -> Outcome | None:
         cause = Cause(causation_id=envelope.id, correlation_id=envelope.id, command_sequence=envelope.sequence)

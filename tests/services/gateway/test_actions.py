@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,17 @@ async def test_a_message_with_a_key_is_said_once(desk: Desk) -> None:
     ]
     assert len({answer.json()["command_id"] for answer in answers}) == 1
     assert len((await desk.get(f"/api/jobs/{job_id}/")).json()["messages"]) == 2
+
+
+async def test_a_repeat_of_what_was_said_is_answered_without_waiting_for_a_decision_that_is_past() -> None:
+    async with Desk(outcome_wait_seconds=60).open() as desk:
+        job_id = await desk.job()
+        body = {"content": "With cake", "key": "k1"}
+        first = await desk.post(f"/api/jobs/{job_id}/messages/", body)
+        desk.commands.deciding = False
+        async with asyncio.timeout(5):
+            again = await desk.post(f"/api/jobs/{job_id}/messages/", body)
+    assert (again.status_code, again.json()) == (202, first.json())
 
 
 async def test_an_idempotency_key_does_the_same_for_every_action(desk: Desk) -> None:

@@ -125,6 +125,7 @@ class Jobs:
 class Sent:
     def __init__(self, command_id: UUID, listeners: list[Callable[[Outcome], None]]) -> None:
         self.command_id = command_id
+        self.repeated = False
         self._listeners = listeners
 
     async def outcome(self, *, timeout_seconds: float) -> Outcome | None:
