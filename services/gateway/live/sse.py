@@ -32,6 +32,7 @@ from services.gateway.views import event_view
 __all__ = ["EventStreams"]
 
 HEARTBEAT_SECONDS = 15.0
+_STALL_SECONDS = 30.0  # a write that takes longer is a reader that does not read, and holds a page of history in memory
 _FAREWELL_SECONDS = 3.0  # what still waits may be sent this long
 _RETRY_SECONDS_MIN, _RETRY_SECONDS_MAX = 1.0, 5.0
 _encoder = msgspec.json.Encoder()
@@ -101,6 +102,7 @@ class _Reader:
         self._ended = False
         self._ended_at = 0.0
         self._sender: asyncio.Task[Any] | None = None
+        self._writing_since: float | None = None
 
     def offer(self, frame: Frame) -> None:
         if frame.recorded is not None:
@@ -110,7 +112,8 @@ class _Reader:
         pass  # the stream waits; that the job is parked is told by health and log
 
     def tick(self, now: float) -> None:
-        if not self._ended and self._expired():
+        stalled = self._writing_since is not None and now - self._writing_since > _STALL_SECONDS
+        if not self._ended and (stalled or self._expired()):
             self._end()
         elif self._ended and now - self._ended_at > _FAREWELL_SECONDS and self._sender is not None:
             self._sender.cancel()  # it waits for a client that does not read
@@ -128,6 +131,12 @@ class _Reader:
 
     async def body(self, cursor: int) -> AsyncIterator[bytes]:
         self._sender = asyncio.current_task()
+        async for part in self._parts(cursor):
+            self._writing_since = time.monotonic()
+            yield part  # until the connection has taken it
+            self._writing_since = None
+
+    async def _parts(self, cursor: int) -> AsyncIterator[bytes]:
         wait = random.uniform(_RETRY_SECONDS_MIN, _RETRY_SECONDS_MAX)  # noqa: S311  # so that they do not all come back at once
         yield b"retry: %d\n\n" % (wait * 1000)
         async for page in self._replay(cursor):

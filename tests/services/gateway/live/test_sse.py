@@ -115,3 +115,18 @@ async def test_a_stream_nobody_reads_is_cut_off_after_its_end(world: World, monk
         await world.live.drain(0.1)
         await asyncio.wait({sending}, timeout=5)
     assert sending.cancelled()
+
+
+async def test_a_stream_nobody_reads_is_cut_off_before_its_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse_module, "_STALL_SECONDS", 0.0)
+    monkeypatch.setattr(sse_module, "_FAREWELL_SECONDS", 0.0)
+    job = await world.job()
+
+    async def send_to_a_client_that_does_not_read(body: AsyncIterator[bytes]) -> None:
+        async for _ in body:
+            await asyncio.Event().wait()
+
+    async with world.live.events(world.principal(), job.id, 0) as body:
+        sending = asyncio.create_task(send_to_a_client_that_does_not_read(body))
+        await asyncio.wait({sending}, timeout=5)
+    assert sending.cancelled()
