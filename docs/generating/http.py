@@ -41,7 +41,7 @@ def _document() -> dict[str, Any]:
         *event_handlers(world, world, world),
         *app_handlers(world, world, world),
         *artifact_handlers(world, world, world),
-        *simulation_handlers(world, world, world, world, world, world, world, world, world),
+        *simulation_handlers(world, world, world, world, world, world, world),
         *profile_handlers(world, world),
     ]
     return document(described, version="1")

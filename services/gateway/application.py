@@ -86,9 +86,7 @@ def application(
         *event_handlers(gate, jobs, live),
         *app_handlers(gate, jobs, lists),
         *artifact_handlers(gate, jobs, objects),
-        *simulation_handlers(
-            gate, creation, preparation, simulations, simulation_lists, actions, jobs, objects, computing
-        ),
+        *simulation_handlers(gate, creation, preparation, simulations, simulation_lists, actions, computing),
         *profile_handlers(gate, profiles),
     ]
     operations = operations_handlers(health, live, check_database, described)

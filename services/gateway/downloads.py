@@ -17,12 +17,12 @@ from libs.jobs.state import Artifact
 from services.gateway.ports import Objects
 from services.gateway.streaming import while_there
 
-__all__ = ["Download", "disposition", "etag"]
+__all__ = ["LOCKED", "Download", "disposition", "etag", "is_known"]
 
 log = structlog.get_logger(__name__)
 
 # Files are what workflows made of what people sent: nothing in them may run, fetch or be taken for something else.
-_LOCKED = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'"}
+LOCKED = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'"}
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*", re.ASCII)
 _PLAIN = re.compile(r'[^\x20-\x7e]|["\\%]')
 
@@ -37,13 +37,13 @@ class Download(Response[bytes]):
         self._chunks = objects.chunks(artifact.object)
         self._size = artifact.size
         self._tag = etag(artifact)
-        self._unchanged = known is not None and _names(known, self._tag)
+        self._unchanged = known is not None and is_known(known, self._tag)
         media_type = artifact.media_type if _MEDIA_TYPE.fullmatch(artifact.media_type) else "application/octet-stream"
         self._headers = {
             "Content-Type": media_type,
             "Content-Disposition": disposition("attachment", artifact.name),
             "Cache-Control": "private, no-cache",
-            **_LOCKED,
+            **LOCKED,
             **(headers or {}),
         }
 
@@ -84,7 +84,7 @@ def disposition(how: str, name: str) -> str:
     return f"{how}; filename=\"{_PLAIN.sub('_', last)}\"; filename*=UTF-8''{quote(last, safe='')}"
 
 
-def _names(known: str, tag: str) -> bool:
+def is_known(known: str, tag: str) -> bool:
     """Whether an `If-None-Match` header names the tag."""
     return known.strip() == "*" or tag in {each.strip().removeprefix("W/") for each in known.split(",")}
 

@@ -41,6 +41,11 @@ class SimulationReader:
             raise CursorBeyondHead
         return found
 
+    async def latest(self, owner: UUID, job_id: UUID) -> SimulationView:
+        """As `get`; where the read models know no result, what the log knows: whoever was told of the end at once asks for it."""
+        found = await self.get(owner, job_id)
+        return found if found.result_data is not None else await self._from_log(owner, job_id) or found
+
     async def _from_models(self, owner: UUID, job_id: UUID) -> SimulationView | None:
         if self._resting():
             return None

@@ -26,7 +26,6 @@ from libs.simulation.result import (
     ComparisonResult,
     Convergence,
     Estimate,
-    Result,
     SimulationResult,
     SweepResult,
     compare,
@@ -72,11 +71,11 @@ class Played(msgspec.Struct, frozen=True):
 
 
 async def run_simulation_from_log(job: JobContext) -> SimulationResult:
-    """Load the job's request, play it and return the result, with `report.html` and `result.csv` as artifacts."""
+    """Load the job's request, play it and return the result."""
     order = msgspec.convert(job.request, SimulationOrder)
     played = await _play(job, order, (order.configuration,))
     history = await asyncio.to_thread(_history, order) if order.run.include_hand_history else None
-    result = summarize(
+    return summarize(
         order,
         played.tally,
         stopped=played.stopped,
@@ -84,19 +83,13 @@ async def run_simulation_from_log(job: JobContext) -> SimulationResult:
         convergence=played.convergence,
         history=history,
     )
-    await _publish(job, result)
-    return result
 
 
 async def run_comparison_from_log(job: JobContext) -> ComparisonResult:
     """The same for two tables that are dealt the same cards."""
     order = msgspec.convert(job.request, ComparisonOrder)
     played = await _play(job, order, (order.a, order.b))
-    result = compare(
-        order, played.tally, stopped=played.stopped, seconds=played.seconds, convergence=played.convergence
-    )
-    await _publish(job, result)
-    return result
+    return compare(order, played.tally, stopped=played.stopped, seconds=played.seconds, convergence=played.convergence)
 
 
 async def run_sweep_from_log(job: JobContext) -> SweepResult:
@@ -120,9 +113,7 @@ async def run_sweep_from_log(job: JobContext) -> SweepResult:
         )
         for (labels, _), child in zip(orders, children, strict=True)
     ]
-    result = sweep_table(order, outcomes, seconds=_seconds_since(started_at))
-    await _publish(job, result)
-    return result
+    return sweep_table(order, outcomes, seconds=_seconds_since(started_at))
 
 
 async def _approved(job: JobContext, order: Order) -> None:
@@ -160,12 +151,6 @@ async def _play(job: JobContext, order: SimulationOrder | ComparisonOrder, table
                 await course.add(decode(bytes(tally)))
     await course.finish()
     return Played(course.tally, stopped, _seconds_since(planned.started_at), course.points)
-
-
-async def _publish(job: JobContext, result: Result) -> None:
-    csv, html = await asyncio.to_thread(_rendered, result)
-    await job.artifact("result.csv", csv, "text/csv; charset=utf-8")
-    await job.artifact("report.html", html, "text/html; charset=utf-8")
 
 
 class _Course:
@@ -325,13 +310,6 @@ def _history(order: SimulationOrder) -> Sequence[Any]:
     from libs.blackjack import reference
 
     return reference.history(order.configuration, order.run.seed, 0, _HISTORY_ROUNDS)
-
-
-def _rendered(result: Result) -> tuple[str, str]:
-    from libs.simulation.csv_export import to_csv
-    from libs.simulation.report import to_html
-
-    return to_csv(result), to_html(result)
 
 
 WORKFLOWS: dict[str, WorkflowFunction] = {

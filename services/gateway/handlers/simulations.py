@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import msgspec
 import structlog
-from litestar import get, post
+from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
 from libs.jobs.commands import SendSignal
@@ -19,7 +21,7 @@ from services.gateway.answers import Answer, answer
 from services.gateway.computing import Computing
 from services.gateway.creation import Created, Creation
 from services.gateway.decoding import convert_body
-from services.gateway.downloads import Download, disposition
+from services.gateway.downloads import LOCKED, disposition, is_known
 from services.gateway.handlers.artifacts import DOWNLOAD_HEADERS, UNCHANGED
 from services.gateway.handlers.reading import (
     HttpRequest,
@@ -32,10 +34,11 @@ from services.gateway.handlers.reading import (
 )
 from services.gateway.openapi import Operation
 from services.gateway.paging import cut, decode_cursor, next_link
-from services.gateway.ports import Jobs, Objects, SimulationFilter, Simulations
+from services.gateway.ports import SimulationFilter, Simulations
 from services.gateway.preparation import Preparation
 from services.gateway.principal import Principal
 from services.gateway.problems import Code, Fault, Problem
+from services.gateway.rendering import as_html, as_table
 from services.gateway.requests import (
     CreateJobBody,
     NoQuery,
@@ -60,7 +63,13 @@ _FOUND = (Code.NO_SUCH_JOB, Code.CURSOR_BEYOND_HEAD, *_LOG)
 _FILE = (Code.NO_SUCH_JOB, Code.NO_RESULT, *_LOG)
 _CREATED = {"Location": "The simulation", "Idempotency-Replayed": "`true` where an earlier request made it"}
 _WANTED = (Code.UNKNOWN_KIND, Code.INVALID_REQUEST, Code.IDEMPOTENCY_MISMATCH, Code.OVERLOADED, *_LOG)
-_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_TABLE_SHOWN = {"Content-Disposition": disposition("attachment", "result.csv")}
+_REPORT_SHOWN = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    ),
+    "Content-Disposition": disposition("inline", "report.html"),
+}
 
 CREATE = Operation(
     summary="Want a simulation, a comparison or a sweep; it is durable when this answers",
@@ -149,8 +158,6 @@ def simulation_handlers(
     reader: SimulationReader,
     lists: Simulations,
     actions: Actions,
-    jobs: Jobs,
-    objects: Objects,
     computing: Computing,
 ) -> list[HTTPRouteHandler]:
     @post("/api/simulations", opt={"operation": CREATE})
@@ -195,7 +202,7 @@ def simulation_handlers(
         principal = gate.admit(request)
         query = query_of(request, SimulationQuery)
         if _prefers_csv(request):
-            return await _file(request, principal, "result.csv", {})
+            return await _shown(request, as_table, _CSV, _TABLE_SHOWN)
         job_id = path_uuid(request, "job_id")
         return answer(await reader.get(principal.user_id, job_id, min_version=query.min_version or 0))
 
@@ -203,24 +210,17 @@ def simulation_handlers(
     async def read_result(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         query_of(request, NoQuery)
-        return answer(result_of(await reader.get(principal.user_id, path_uuid(request, "job_id"))))
+        return answer(result_of(await reader.latest(principal.user_id, path_uuid(request, "job_id"))))
 
     @get("/api/simulations/{job_id:str}/result.csv", opt={"operation": RESULT_CSV})
     async def read_table(request: HttpRequest) -> Answer:
-        principal = gate.admit(request)
         query_of(request, NoQuery)
-        return await _file(request, principal, "result.csv", {})
+        return await _shown(request, as_table, _CSV, _TABLE_SHOWN)
 
     @get("/api/simulations/{job_id:str}/report.html", opt={"operation": REPORT})
     async def read_report(request: HttpRequest) -> Answer:
-        principal = gate.admit(request)
         query_of(request, NoQuery)
-        shown = {
-            "Content-Type": "text/html; charset=utf-8",
-            "Content-Security-Policy": _REPORT_POLICY,
-            "Content-Disposition": disposition("inline", "report.html"),
-        }
-        return await _file(request, principal, "report.html", shown)
+        return await _shown(request, as_html, "text/html", _REPORT_SHOWN)
 
     @post("/api/simulations/{job_id:str}/stop", opt={"operation": STOP})
     async def stop_simulation(request: HttpRequest) -> Answer:
@@ -241,7 +241,7 @@ def simulation_handlers(
     async def rerun_simulation(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         await body_of(request, RerunBody)
-        view = await reader.get(principal.user_id, path_uuid(request, "job_id"))
+        view = await reader.latest(principal.user_id, path_uuid(request, "job_id"))
         kind, prepared = await computing.run(principal.user_id, again, view)
         created = await creation.create(
             principal,
@@ -256,8 +256,7 @@ def simulation_handlers(
     async def reprice_simulation(request: HttpRequest) -> Answer:
         principal = gate.admit(request)
         body = await body_of(request, RepriceBody)
-        view = await reader.get(principal.user_id, path_uuid(request, "job_id"))
-        result = result_of(view)
+        result = result_of(await reader.latest(principal.user_id, path_uuid(request, "job_id")))
         betting = await preparation.betting(principal.user_id, body.betting_strategy, pointer="/betting_strategy")
         return answer(await computing.run(principal.user_id, priced, result, betting, body.player, body.bankroll))
 
@@ -271,13 +270,19 @@ def simulation_handlers(
         headers = {"Location": f"/api/simulations/{job_id}/"}
         return answer(view, 201, headers | ({"Idempotency-Replayed": "true"} if created.replayed else {}))
 
-    async def _file(request: HttpRequest, principal: Principal, name: str, headers: dict[str, str]) -> Answer:
-        job_id = path_uuid(request, "job_id")
-        found = await jobs.artifact(principal.user_id, job_id, name)
-        if found is None:
-            view = await reader.get(principal.user_id, job_id)
-            raise Problem(Code.NO_RESULT, f"There is no {name}: the simulation is {view.status.replace('_', ' ')}.")
-        return Download(objects, found, known=request.headers.get("if-none-match"), headers=headers)
+    async def _shown(
+        request: HttpRequest, render: Callable[[msgspec.Raw], bytes], media_type: str, headers: dict[str, str]
+    ) -> Answer:
+        """What `render` makes of the result, which never changes again: 304 where the client has it."""
+        principal = gate.admit(request)
+        result = result_of(await reader.latest(principal.user_id, path_uuid(request, "job_id")))
+        tag = f'"{hashlib.sha256(media_type.encode() + result).hexdigest()[:32]}"'
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache", **LOCKED, **headers}
+        known = request.headers.get("if-none-match")
+        if known is not None and is_known(known, tag):
+            return Response(b"", status_code=304, headers=headers)
+        content = await computing.run(principal.user_id, render, result)
+        return Response(content, media_type=media_type, headers=headers)
 
     return [
         create_simulation,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +13,11 @@ import pytest
 from libs.jobs.commands import SendSignal
 from libs.jobs.events import JobCompleted, JobCreated, JobStarted, SignalAwaited
 from libs.process.clock import new_id
+from libs.simulation.csv_export import to_csv
 from libs.simulation.request import configuration_hash
+from services.gateway.rendering import as_html
 from tests.services.gateway.desk import Desk, code_of
-from tests.services.gateway.runs import ASKED, REPORT, TABLE, order_of, played, result_of, simulation
+from tests.services.gateway.runs import ASKED, order_of, played, result_of, simulation
 
 FIELDS = {"job_id", "user_id", "status", "request_data", "result_data", "created_at", "updated_at"}
 
@@ -303,8 +306,16 @@ async def test_what_is_newer_than_the_read_models_is_read_from_the_log(desk: Des
     desk.models.follows_upto = 1
     await played(desk, job_id)
     assert (await desk.get(f"/api/simulations/{job_id}/")).json()["status"] == "queued"
-    assert (await desk.get(f"/api/simulations/{job_id}/?min_version=5")).json()["status"] == "done"
+    assert (await desk.get(f"/api/simulations/{job_id}/?min_version=3")).json()["status"] == "done"
     assert code_of(await desk.get(f"/api/simulations/{job_id}/?min_version=99")) == "cursor_beyond_head"
+
+
+@pytest.mark.parametrize("path", ["result.json", "result.csv", "report.html"])
+async def test_a_result_is_there_as_soon_as_its_end_was_told(desk: Desk, path: str) -> None:
+    job_id = await simulation(desk)
+    desk.models.follows_upto = 1
+    await played(desk, job_id)
+    assert (await desk.get(f"/api/simulations/{job_id}/{path}")).status_code == 200
 
 
 async def test_a_job_of_another_kind_is_no_simulation(desk: Desk) -> None:
@@ -338,15 +349,45 @@ async def test_a_job_whose_request_is_no_order_is_shown_as_it_is(desk: Desk) -> 
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-async def test_the_table_and_the_report_are_the_runners_files(desk: Desk) -> None:
+async def test_the_table_follows_from_the_result(desk: Desk) -> None:
+    job_id = await simulation(desk)
+    result = await played(desk, job_id)
+    table = await desk.get(f"/api/simulations/{job_id}/result.csv")
+    assert (table.text, table.headers["content-type"]) == (to_csv(result), "text/csv; charset=utf-8")
+    assert table.headers["content-disposition"].startswith("attachment")
+    asked = await desk.get(f"/api/simulations/{job_id}/", headers={"Accept": "text/csv"})
+    assert asked.content == table.content
+
+
+async def test_the_report_is_drawn_from_the_result(desk: Desk) -> None:
+    job_id = await simulation(desk)
+    result = await played(desk, job_id)
+    report = await desk.get(f"/api/simulations/{job_id}/report.html")
+    assert (report.status_code, report.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "<svg" in report.text
+    assert result.digest in report.text
+
+
+@pytest.mark.parametrize("path", ["result.csv", "report.html"])
+async def test_what_the_client_has_is_not_sent_again(desk: Desk, path: str) -> None:
     job_id = await simulation(desk)
     await played(desk, job_id)
-    table = await desk.get(f"/api/simulations/{job_id}/result.csv")
-    assert (table.content, table.headers["content-type"]) == (TABLE, "text/csv; charset=utf-8")
-    asked = await desk.get(f"/api/simulations/{job_id}/", headers={"Accept": "text/csv"})
-    assert asked.content == TABLE
-    report = await desk.get(f"/api/simulations/{job_id}/report.html")
-    assert (report.content, report.headers["content-type"]) == (REPORT, "text/html; charset=utf-8")
+    tag = (await desk.get(f"/api/simulations/{job_id}/{path}")).headers["etag"]
+    again = await desk.get(f"/api/simulations/{job_id}/{path}", headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_what_draws_a_report_knows_none_of_our_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def run(*_: Any, **options: Any) -> Any:
+        given.update(options)
+        return subprocess.CompletedProcess([], 0, stdout=b"<html>", stderr=b"")
+
+    monkeypatch.setenv("JWT_SECRET", "hush")
+    monkeypatch.setattr(subprocess, "run", run)
+    assert as_html(msgspec.Raw(b"{}")) == b"<html>"
+    assert "JWT_SECRET" not in given["env"]
 
 
 async def test_a_report_may_run_and_load_nothing(desk: Desk) -> None:

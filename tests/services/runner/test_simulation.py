@@ -137,11 +137,6 @@ async def test_a_comparison_tells_the_difference_under_the_same_cards() -> None:
     assert difference["standard_error"] < result["a"][0]["standard_error"]
 
 
-async def test_a_report_and_a_table_are_left_as_artifacts() -> None:
-    job = await bench(REQUEST).run()
-    assert {each.name for each in job.artifacts} == {"report.html", "result.csv"}
-
-
 async def test_the_first_rounds_are_told_where_asked_for() -> None:
     result = await result_of({**REQUEST, "include_hand_history": True})
     assert len(result["players"][0]["hand_history"]) == 100
