@@ -59,7 +59,7 @@ RUN_FIELDS: tuple[Field, ...] = (
     Field(
         "target_standard_error",
         "number",
-        number(TARGET_MIN, 1, "A standard error of the EV, as a share of a bet,", null=True),
+        number(TARGET_MIN, 1, "A standard error of the EV, as a share of a bet,", null=True, percent=True),
         "Stop once the EV of every player is known so well, as a share of a bet: 0.0001 is 0.01 %.",
         minimum=TARGET_MIN,
         maximum=1,

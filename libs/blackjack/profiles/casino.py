@@ -25,6 +25,7 @@ from libs.blackjack.profiles.fields import (
 )
 from libs.blackjack.profiles.findings import Findings
 from libs.blackjack.profiles.source import Found, Source, shown
+from libs.blackjack.profiles.written import note_text, number_in
 
 __all__ = ["FIELDS", "casino_of"]
 
@@ -38,26 +39,28 @@ def _decks(source: Source, findings: Findings) -> Any:
         if source.value != "infinite":
             findings.note(source.at, f"{shown(source.value)} was read as `infinite`.")
         return Found("infinite", source.at)
-    decks = whole(source.value)
+    decks = whole(number_in(source.value))
     if decks is None or not 1 <= decks <= 8:
         findings.problem(source.at, f'1 to 8 decks or "infinite" is expected, not {shown(source.value)}.')
         return UNREAD
+    note_text(source, decks, findings)
     return Found(decks, source.at)
 
 
 def _penetration(source: Source, findings: Findings) -> Any:
-    value = source.value
+    value = number_in(source.value, percent=True)
     if isinstance(value, int | float) and not isinstance(value, bool):
         if 0 < value < 1:
+            note_text(source, value, findings)
             return Found(float(value), source.at)
         if 1 < value < 100:
             share = float(Decimal(str(value)) / 100)
-            findings.note(source.at, f"{shown(value)} was read as a percentage: {share}.")
+            findings.note(source.at, f"{shown(source.value)} was read as a percentage: {share}.")
             return Found(share, source.at)
     findings.problem(
         source.at,
         "The share of the shoe in front of the cut card is expected: above 0 and below 1, or in percent above 1 "
-        f"and below 100, not {shown(value)}.",
+        f"and below 100, not {shown(source.value)}.",
     )
     return UNREAD
 
@@ -65,8 +68,9 @@ def _penetration(source: Source, findings: Findings) -> Any:
 def _payout(source: Source, findings: Findings) -> Any:
     value = source.value
     ratio: Fraction | None = None
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 100:
-        ratio = Fraction(str(value))
+    alone = number_in(value)
+    if isinstance(alone, int | float) and not isinstance(alone, bool) and 0 < alone < 100:
+        ratio = Fraction(str(alone))
     elif isinstance(value, str):
         match = re.fullmatch(r"\s*(\d{1,3})\s*(?::|/|to)\s*(\d{1,3})\s*", value)
         if match and int(match[2]):

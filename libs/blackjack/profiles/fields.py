@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from libs.blackjack.profiles.findings import Findings
 from libs.blackjack.profiles.source import Found, Source, nearest, shown
+from libs.blackjack.profiles.written import note_text, number_in, yes_or_no
 
 __all__ = [
     "DESCRIPTION",
@@ -100,7 +101,7 @@ def read_layer(source: Source, fields: Sequence[Field], what: str, findings: Fin
         if spelling(key) in contrary:
             found = Found(not found.value, found.at)
             findings.note(
-                member.at, f"`{key}`: {shown(member.value)} was read as `{field.name}`: {shown(found.value)}."
+                member.at, f"`{key}`: {shown(not found.value)} was read as `{field.name}`: {shown(found.value)}."
             )
         elif key != field.name:
             findings.note(member.at, f"`{key}` was read as `{field.name}`.")
@@ -148,10 +149,12 @@ def plain(value: Any) -> Any:
 
 
 def boolean(source: Source, findings: Findings) -> Any:
-    if not isinstance(source.value, bool):
+    value = yes_or_no(source.value)
+    if not isinstance(value, bool):
         findings.problem(source.at, f"true or false is expected, not {shown(source.value)}.")
         return UNREAD
-    return Found(source.value, source.at)
+    note_text(source, value, findings)
+    return Found(value, source.at)
 
 
 def whole(value: Any) -> int | None:
@@ -167,12 +170,13 @@ def integer(minimum: int, maximum: int, what: str = "A whole number", *, null: b
     def read(source: Source, findings: Findings) -> Any:
         if null and source.value is None:
             return Found(None, source.at)
-        value = whole(source.value)
+        value = whole(number_in(source.value))
         if value is None or not minimum <= value <= maximum:
             or_null = " or null" if null else ""
             expected = f"{what} from {minimum:,} to {maximum:,}{or_null} is expected"
             findings.problem(source.at, f"{expected}, not {shown(source.value)}.")
             return UNREAD
+        note_text(source, value, findings)
         return Found(value, source.at)
 
     return read
@@ -186,22 +190,24 @@ def number(
     step: str | None = None,
     above: bool = False,
     null: bool = False,
+    percent: bool = False,
 ) -> Reader:
-    """A number from `minimum` (or `above` it) to `maximum`, a multiple of `step` where that is given."""
+    """A number from `minimum` (or `above` it) to `maximum`, a multiple of `step` where that is given; `percent` for shares."""
 
     def read(source: Source, findings: Findings) -> Any:
-        value = source.value
+        value = number_in(source.value, percent=percent)
         if null and value is None:
             return Found(None, source.at)
         fits = isinstance(value, int | float) and not isinstance(value, bool) and minimum <= value <= maximum
         if fits and not (above and value == minimum):
             exact = Decimal(str(value))
             if step is None or exact % Decimal(step) == 0:
+                note_text(source, value, findings)
                 return Found(float(value) + 0.0, source.at)  # -0.0 is 0
         span = f"{'above' if above else 'from'} {minimum:,g} {'up ' if above else ''}to {maximum:,.15g}"
         multiple = f", a multiple of {step}," if step is not None else ""
         or_null = " or null" if null else ""
-        findings.problem(source.at, f"{what} {span}{multiple}{or_null} is expected, not {shown(value)}.")
+        findings.problem(source.at, f"{what} {span}{multiple}{or_null} is expected, not {shown(source.value)}.")
         return UNREAD
 
     return read

@@ -90,7 +90,7 @@ REFUSED: list[tuple[Any, set[str]]] = [
     ({"bet_ramp": {"-Infinity": 1, "1.5": 2}}, {"/bet_ramp/1.5"}),
     ({"bet_ramp": {"-Infinity": 1, "1": 2, "+1": 3}}, {"/bet_ramp/+1"}),
     ({"bet_ramp": {"-Infinity": 1, "1": -2}}, {"/bet_ramp/1"}),
-    ({"bet_ramp": {"-Infinity": 1, "1": "2"}}, {"/bet_ramp/1"}),
+    ({"bet_ramp": {"-Infinity": 1, "1": "two"}}, {"/bet_ramp/1"}),
     ({"bet_ramp": {"-Infinity": 1, "1": float("nan")}}, {"/bet_ramp/1"}),
     ({"bet_ramp": {"-Infinity": 0}}, {"/bet_ramp"}),
     ({"bet_ramp": 5}, {"/bet_ramp"}),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.libs.simulation.asking import casino, notes, problems
+from tests.libs.simulation.asking import casino, notes, problems, simulation
 
 SPELLED = [
     ({"hit_on_soft_17": True}, "hit_on_soft_17", True),
@@ -52,12 +52,34 @@ def test_a_percentage_is_noted() -> None:
     }
 
 
+IN_TEXT: list[tuple[dict[str, Any], str]] = [
+    ({"decks": "8"}, '"8" was read as 8.'),
+    ({"reshuffle_penetration": "80%"}, '"80%" was read as 0.8.'),
+    ({"reshuffle_penetration": "75 %"}, '"75 %" was read as 0.75.'),
+    ({"reshuffle_penetration": "0.75"}, '"0.75" was read as 0.75.'),
+    ({"late surrender": "Yes"}, '"Yes" was read as true.'),
+    ({"blackjack_payout": "1.2"}, '"1.2" was read as 1.2.'),
+]
+
+
+@pytest.mark.parametrize(("written", "note"), IN_TEXT)
+def test_what_can_only_mean_one_thing_is_understood_in_text_and_noted(written: dict[str, Any], note: str) -> None:
+    (key,) = written
+    found = simulation(casino=written).notes
+    assert note in [one.detail for one in found if one.pointer == f"/casino/{key}"]
+
+
+def test_a_contrary_in_text_is_turned_round() -> None:
+    assert casino(s17="no").hit_on_soft_17 is True
+
+
 REFUSED = [
     {"reshuffle_penetration": 0},
     {"reshuffle_penetration": 1},
     {"reshuffle_penetration": 101},
     {"reshuffle_penetration": -0.5},
-    {"reshuffle_penetration": "75"},
+    {"reshuffle_penetration": "0,75"},
+    {"reshuffle_penetration": "3/4"},
     {"reshuffle_penetration": True},
     {"deck_count": 0},
     {"deck_count": 9},
@@ -65,14 +87,17 @@ REFUSED = [
     {"deck_count": 6.5},
     {"deck_count": True},
     {"deck_count": "six"},
-    {"blackjack_payout": "2"},
+    {"blackjack_payout": "double"},
     {"blackjack_payout": "3:0"},
     {"blackjack_payout": 1.51},
     {"blackjack_payout": 0.5},
     {"blackjack_payout": float("inf")},
     {"blackjack_payout": float("nan")},
     {"DAS": 1},
-    {"DAS": "yes"},
+    {"DAS": "perhaps"},
+    {"DAS": "1"},
+    {"deck_count": "80%"},
+    {"deck_count": ""},
     {"DAS": None},
     {"allow_resplit_to_hands": 0},
     {"allow_resplit_to_hands": 5},

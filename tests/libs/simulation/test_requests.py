@@ -56,6 +56,24 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
     assert simulation(num_rounds=1e9).run.rounds_max == 10**9
 
 
+@pytest.mark.parametrize("text", ["5M", "5e6", "5000000", "5,000,000", "5_000_000", "0.005bn", "5000 k"])
+def test_a_number_of_rounds_may_be_written_as_people_do(text: str) -> None:
+    order = simulation(num_rounds=text)
+    assert order.run.rounds_max == 5_000_000
+    assert [note.detail for note in order.notes] == [f'"{text}" was read as 5,000,000.']
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5 M M", "5,00", "0x10", "1e400", "-5M", "5%", "١٢", "nan", "inf", "1.5", "9" * 30]
+)
+def test_text_that_is_no_number_of_rounds_is_a_problem(text: str) -> None:
+    assert problems(num_rounds=text).keys() == {"/num_rounds"}
+
+
+def test_a_target_may_be_a_percentage() -> None:
+    assert simulation(num_rounds=None, target_standard_error="0.01%").run.target_standard_error == 0.0001
+
+
 LENGTHS: list[tuple[dict[str, Any], set[str]]] = [
     ({"num_rounds": None}, {""}),
     ({"num_rounds": 0}, {"/num_rounds"}),
