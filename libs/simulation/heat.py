@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from libs.simulation import wording
+from libs.simulation.axis_wording import heading
 from libs.simulation.documents import CellResult, PlayerNumbers, SweepResult
 
 __all__ = ["HeatCell", "HeatMap", "heat_maps"]
@@ -83,8 +84,9 @@ def _map(
         caption=caption,
         across=across.label,
         down=down.label,
-        columns=across.values,
+        columns=[heading(across, value) for value in across.values],
         rows=[
-            (label, [shown(row * width + column) for column in range(width)]) for row, label in enumerate(down.values)
+            (heading(down, value), [shown(row * width + column) for column in range(width)])
+            for row, value in enumerate(down.values)
         ],
     )

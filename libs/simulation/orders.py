@@ -131,7 +131,7 @@ def describe(order: Order) -> str:
             what = f"Comparison: {_table(order.a)} against {_table(order.b)}"
         case SweepOrder():
             axes = " by ".join(f"{axis.label} ({len(axis.values)})" for axis in order.axes)
-            what = f"Sweep: {axes} on {_table(order.base)}"
+            what = f"Sweep: {axes} on the base {_table(order.base)}"
     return f"{what}; {_length(order.run)}"[:1000]
 
 

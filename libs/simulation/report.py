@@ -13,6 +13,7 @@ import msgspec
 
 from libs.blackjack.configuration import RANKS, Configuration
 from libs.simulation import wording
+from libs.simulation.axis_wording import value_shown
 from libs.simulation.documents import ComparisonResult, SimulationResult, SweepResult
 from libs.simulation.heat import heat_maps
 from libs.simulation.result import read
@@ -93,7 +94,7 @@ def _sweep(result: SweepResult) -> str:
 
     return _page(
         "sweep.html",
-        title=" by ".join(axis.label for axis in result.axes),
+        title=f"{' by '.join(axis.label for axis in result.axes)}, base {_title(result.configuration)}",
         result=result,
         best=None if result.best is None else result.cells[result.best],
         failed=sum(cell.players is None for cell in result.cells),
@@ -131,6 +132,7 @@ def _environment() -> Environment:
         "rows": _rows,
         "setting": _setting,
         "signed": wording.signed,
+        "value": value_shown,
     }
     return environment
 

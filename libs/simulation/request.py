@@ -134,7 +134,7 @@ def _sweep(given: Any, layer: Layer, run: Run, known: Profiles, findings: Findin
     if base is None or findings.count > before:
         return None
     template = template_of(seating, terms, known)
-    axes = read_axes(said(layer, "axes"), template, known, findings)
+    axes = read_axes(said(layer, "axes"), template, known, findings, blocks=run.blocks)
     return SweepOrder(given=given, run=run, notes=findings.notes, base=base, axes=axes, template=template)
 
 

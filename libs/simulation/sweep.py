@@ -12,11 +12,11 @@ from libs.blackjack.defaults import ProfileType
 from libs.blackjack.profiles.fields import Field, read_layer, said, spelling, text
 from libs.blackjack.profiles.findings import Findings, Problem, pointer
 from libs.blackjack.profiles.player import STRATEGIES
-from libs.blackjack.profiles.resolve import FIELDS, Profiles, flattened, player_from, resolve
-from libs.blackjack.profiles.source import Found, Source, shown
+from libs.blackjack.profiles.resolve import FIELDS, WORDS, Profiles, flattened, player_from, resolve
+from libs.blackjack.profiles.source import Found, Source, nearest, shown
 from libs.simulation.orders import Axis, AxisValue
 from libs.simulation.seating import configuration_of, seat
-from libs.simulation.terms import TERMS_FIELDS, terms_of
+from libs.simulation.terms import TERMS_FIELDS, terms_of, too_long
 
 __all__ = ["CELLS_MAX", "cell_configurations", "read_axes"]
 
@@ -36,8 +36,10 @@ _AXIS_FIELDS = (
 )
 
 
-def read_axes(source: Source | None, template: dict[str, Any], known: Profiles, findings: Findings) -> tuple[Axis, ...]:
-    """The axes with their values naming no profile of the user's; every cell is tried."""
+def read_axes(
+    source: Source | None, template: dict[str, Any], known: Profiles, findings: Findings, *, blocks: int | None
+) -> tuple[Axis, ...]:
+    """The axes with their values naming no profile of the user's; every cell is tried, and that it can play `blocks` blocks."""
     if source is None or not isinstance(source.value, list) or not 1 <= len(source.value) <= AXES_MAX:
         findings.problem(source.at if source else "", f"`axes` as an array of 1 or {AXES_MAX} is expected.")
         return ()
@@ -53,7 +55,7 @@ def read_axes(source: Source | None, template: dict[str, Any], known: Profiles, 
     if len(axes) == AXES_MAX and _overlap(axes[0].path, axes[1].path):
         findings.problem(pointer(source.at, 1, "path"), "Another part of the base than the first axis has is expected.")
         return ()
-    _try_cells(tuple(axes), template, source, findings)
+    _try_cells(tuple(axes), template, source, blocks, findings)
     return tuple(axes)
 
 
@@ -68,11 +70,7 @@ def _axis(source: Source, template: dict[str, Any], known: Profiles, findings: F
     values: Source = layer["values"].value
     kind = _kind_at(path, template)
     if kind == "nothing":
-        findings.problem(
-            layer["path"].at,
-            "A JSON pointer to a part of the base is expected, such as /casino/reshuffle_penetration, "
-            f"/players/0/betting_strategy or /players/0/betting_strategy/min_bet, not {shown(path)}.",
-        )
+        findings.problem(layer["path"].at, _astray(path, template))
     if not isinstance(values.value, list) or not 1 <= len(values.value) <= CELLS_MAX:
         findings.problem(values.at, f"An array of 1 to {CELLS_MAX} values is expected, not {shown(values.value)}.")
     if findings.count > before:
@@ -139,6 +137,34 @@ def _kind_at(path: str, template: dict[str, Any]) -> str:
     known = _field(kind, inside[0])
     deep = known is not None and known.type == "table"
     return "field" if known is not None and known.name != "parent" and (deep or len(inside) == 1) else "nothing"
+
+
+def _astray(path: str, template: dict[str, Any]) -> str:
+    """Where a path that leads to nothing goes wrong, with what is near."""
+    tokens = _tokens(path) or [""]
+    inside: list[str] = []
+    kind: ProfileType = "casino"
+    if path in _WHOLE:
+        return f"`{tokens[0]}` varies only where `mode` is `sessions`."
+    if tokens[0] == "casino":
+        inside = tokens[1:]
+    elif tokens[0] == "players" and len(tokens) > 1:
+        seats = len(template["players"])
+        if not tokens[1].isdecimal() or int(tokens[1]) >= seats:
+            last = f"from 0 to {seats - 1}" if seats > 1 else "0, since there is one,"
+            return f"The place of a player at the base, {last} is expected in {shown(path)}, not {shown(tokens[1])}."
+        kind, inside = "player", tokens[2:]
+        if inside and (part := _field(kind, inside[0])) is not None and part.name in STRATEGIES:
+            kind, inside = STRATEGIES[part.name], inside[1:]
+    elif tokens[0] and tokens[0] != "players":
+        return f"The base has no part {shown(tokens[0])}{nearest(tokens[0], ['casino', 'players'])}"
+    if inside and _field(kind, inside[0]) is None:
+        near = nearest(inside[0], [field.name for field in FIELDS[kind] if field.name != "parent"])
+        return f"{WORDS[kind]} has no field {shown(inside[0])}{near}"
+    return (
+        "A part of the base is expected, such as /casino/reshuffle_penetration, /players/0/betting_strategy "
+        f"or /players/0/betting_strategy/min_bet, not {shown(path)}."
+    )
 
 
 def _field(kind: ProfileType, name: str) -> Field | None:
@@ -217,7 +243,9 @@ def _cell(
 _TABLE_FIELDS = (Field("casino", "profile", _kept, "The casino."), Field("players", "profile", _kept, "The players."))
 
 
-def _try_cells(axes: tuple[Axis, ...], template: dict[str, Any], given: Source, findings: Findings) -> None:
+def _try_cells(
+    axes: tuple[Axis, ...], template: dict[str, Any], given: Source, blocks: int | None, findings: Findings
+) -> None:
     """Find what is wrong with each value by itself, then, where nothing is, with each pair of them."""
     before, at = findings.count, given.at
     cells = Profiles.of_one_grid()
@@ -225,9 +253,14 @@ def _try_cells(axes: tuple[Axis, ...], template: dict[str, Any], given: Source, 
         for place, value in enumerate(axis.values):
             where = pointer(at, number, "values", place)
             tried = Findings()
-            _cell(template, [(axis, value)], cells, tried)
+            cell = _cell(template, [(axis, value)], cells, tried)
+            if cell is not None and cell.mode == "sessions" and (excess := too_long(blocks, cell.session_rounds)):
+                findings.problem(where, excess)
             for problem in tried.problems:
                 findings.problem(*_placed(problem, axis, value, where, given.value[number], place))
+            for note in tried.notes:
+                if note.pointer == axis.path:
+                    findings.note(where, note.detail)
     if findings.count > before or len(axes) == 1:
         return
     rows, columns = axes

@@ -8,7 +8,7 @@ from libs.blackjack.profiles.player import BANKROLL_MAX
 from libs.simulation.orders import Run
 from libs.simulation.seating import Terms
 
-__all__ = ["ROUNDS_MAX", "RUN_FIELDS", "SEED_MAX", "TERMS_FIELDS", "run_of", "terms_of"]
+__all__ = ["ROUNDS_MAX", "RUN_FIELDS", "SEED_MAX", "TERMS_FIELDS", "run_of", "terms_of", "too_long"]
 
 ROUNDS_MAX = 10**12
 ROUNDS_TO_A_TARGET = 10**10
@@ -96,6 +96,13 @@ def terms_of(layer: Layer) -> Terms:
     )
 
 
+def too_long(blocks: int | None, session_rounds: int) -> str | None:
+    """What is wrong with so many sessions of so many rounds; null where nothing is."""
+    if blocks is None or blocks * session_rounds <= BLOCKS_ROUNDS_MAX:
+        return None
+    return f"At most {BLOCKS_ROUNDS_MAX:,} rounds are expected, not {blocks:,} sessions of {session_rounds:,}."
+
+
 def run_of(layer: Layer, at: str, seed: int, findings: Findings) -> Run:
     """How long to go on; `seed` counts where the request names none. Problems are found; what is returned counts without any."""
     rounds, target, blocks = (said(layer, name) for name in _LENGTHS)
@@ -119,11 +126,8 @@ def run_of(layer: Layer, at: str, seed: int, findings: Findings) -> Run:
             f"At most {rounds:,} rounds are played towards it, since `num_rounds` is not given.",
         )
     terms = terms_of(layer)
-    if blocks is not None and terms.mode == "sessions" and blocks * terms.session_rounds > BLOCKS_ROUNDS_MAX:
-        findings.problem(
-            layer["blocks"].at,
-            f"At most {BLOCKS_ROUNDS_MAX:,} rounds are expected, not {blocks:,} sessions of {terms.session_rounds:,}.",
-        )
+    if terms.mode == "sessions" and (excess := too_long(blocks, terms.session_rounds)) is not None:
+        findings.problem(layer["blocks"].at, excess)
     chosen = said(layer, "seed")
     return Run(
         seed=seed if chosen is None else chosen,

@@ -19,6 +19,7 @@ from libs.blackjack.profiles.source import Found, Source, nearest, shown, sound_
 __all__ = [
     "FIELDS",
     "PROFILE_TYPES",
+    "WORDS",
     "Profiles",
     "Resolved",
     "UserProfile",
@@ -41,7 +42,7 @@ FIELDS: dict[ProfileType, tuple[Field, ...]] = {
     "betting_strategy": betting.FIELDS,
     "counting_system": counting.FIELDS,
 }
-_WORDS: dict[ProfileType, str] = {
+WORDS: dict[ProfileType, str] = {
     "casino": "A casino",
     "player": "A player",
     "playing_strategy": "A playing strategy",
@@ -143,8 +144,8 @@ def layer_of(kind: ProfileType, source: Source, findings: Findings) -> Layer:
     """What one profile says itself."""
     reader = _READERS.get(kind)
     if reader is not None:
-        return reader(source, _WORDS[kind], findings)
-    return read_layer(source, FIELDS[kind], _WORDS[kind], findings)
+        return reader(source, WORDS[kind], findings)
+    return read_layer(source, FIELDS[kind], WORDS[kind], findings)
 
 
 def resolve(
@@ -194,7 +195,7 @@ def _below(kind: ProfileType, name: str, chain: _Chain) -> int:
 def _named(kind: ProfileType, source: Source, known: Profiles, findings: Findings, chain: _Chain) -> Resolved | None:
     hit = known.find(kind, source.value, source.at, _below(kind, source.value, chain))
     if hit is None:
-        what = _WORDS[kind].split(" ", 1)[1]
+        what = WORDS[kind].split(" ", 1)[1]
         findings.problem(
             source.at, f"There is no {what} {shown(source.value)}{nearest(source.value, known.names(kind))}"
         )

@@ -179,3 +179,15 @@ def test_threads_do_not_disturb_each_other() -> None:
     for thread in threads:
         thread.join()
     assert results == [expected] * 4
+
+
+def test_a_sweep_says_of_the_base_that_it_is_one_and_names_what_varies() -> None:
+    base = made.configuration(made.SPREAD, names=("Ann",))
+    wanted = (("DAS", ("true", "false")), ("hit_on_soft_17", ("true", "false")))
+    labels = [(one, other) for one in wanted[0][1] for other in wanted[1][1]]
+    cells = [CellOutcome(labels=each, job_id="j", result=simulated(base, made.deal(63, 5))) for each in labels]
+    text = Page(to_html(sweep_table(sweep_order(base, *wanted), cells, seconds=1.0))).text
+    assert f"DAS by hit_on_soft_17, base {base.casino.name}: Ann" in text
+    assert "DAS: yes" in text
+    assert "H17" in text
+    assert "S17" in text

@@ -158,3 +158,41 @@ def test_a_strategy_that_doubles_where_a_value_forbids_it_is_a_problem_of_the_va
     base = {"players": [{"playing_strategy": {"parent": "basic", "hard": {"11": {"6": "D"}}}}]}
     found = problems("sweep", base=base, axes=[axis("/casino/double_down_restrictions", "any_two_cards", "none")])
     assert found.keys() == {"/axes/0/values/1"}
+
+
+def test_every_length_of_sessions_counts_towards_the_most_rounds_of_blocks() -> None:
+    found = problems(
+        "sweep",
+        num_rounds=None,
+        blocks=10**11,
+        mode="sessions",
+        session_rounds=10,
+        axes=[axis("/session_rounds", 1000, "1001", 100_000)],
+    )
+    assert found.keys() == {"/axes/0/values/1", "/axes/0/values/2"}
+    assert found["/axes/0/values/2"].endswith("not 100,000,000,000 sessions of 100,000.")
+
+
+NEAR = [
+    ("/casino/hit_soft17", "did you mean `hit_on_soft_17`"),
+    ("/players/0/betting_strategy/min_bett", "did you mean `min_bet`"),
+    ("/players/0/bankrol", "did you mean `bankroll`"),
+    ("/casno/DAS", "did you mean `casino`"),
+    ("/players/1/bankroll", "since there is one"),
+    ("/session_rounds", "`mode` is `sessions`"),
+    ("casino", "/casino/reshuffle_penetration"),
+    ("/players", "/players/0/betting_strategy"),
+    ("/casino/DAS/deep", "/casino/reshuffle_penetration"),
+]
+
+
+@pytest.mark.parametrize(("path", "said"), NEAR)
+def test_a_path_that_leads_nowhere_is_answered_with_what_is_near(path: str, said: str) -> None:
+    detail = problems("sweep", axes=[axis(path, 1)])["/axes/0/path"]
+    assert said in detail
+    assert "pointer" not in detail
+
+
+def test_how_a_value_in_text_was_read_is_noted_at_the_value() -> None:
+    notes = sweep(axes=[axis("/casino/reshuffle_penetration", 0.5, "80%")]).notes
+    assert [(note.pointer, note.detail) for note in notes] == [("/axes/0/values/1", '"80%" was read as 0.8.')]
