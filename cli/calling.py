@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -61,5 +62,7 @@ def told(error: Refused) -> str:
         return "You are not signed in: use `jobstream login`."
     if not any(pointer for pointer, _ in error.faults):
         return str(error)
-    lines = [] if all(detail == error.detail for _, detail in error.faults) else [error.detail]
+    # What follows are the places, so nobody need be told which member of the answer holds them.
+    summary = re.sub(r"; `errors` names [^.]*\.$", ":", error.detail)
+    lines = [] if all(detail == error.detail for _, detail in error.faults) else [summary]
     return "\n".join(lines + [f"{pointer or '(the whole)'}: {detail}" for pointer, detail in error.faults])

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from cli.simulation.editing import Json, assign, named_or_file, rounds, share
+from libs.blackjack.profiles.fields import spelling
+from libs.simulation.terms import RUN_FIELDS, TERMS_FIELDS
 
-__all__ = ["Output", "Table", "output_options", "run_fields", "run_options", "table_options"]
+__all__ = ["Output", "Table", "output_options", "run_options", "table_options", "with_run"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -143,8 +145,9 @@ def output_options(command: Command) -> Command:
     )
 
 
-def run_fields(options: Json, request: Json) -> Json:
-    """What `run_options` parsed, as fields of a request; a length that `request` leaves open is filled in."""
+def with_run(request: Json, options: Json) -> Json:
+    """A copy of the request with what `run_options` parsed, in whichever spelling it was there before; a length that is left
+    open is filled in."""
     names = {
         "rounds": "num_rounds",
         "target_se": "target_standard_error",
@@ -156,9 +159,19 @@ def run_fields(options: Json, request: Json) -> Json:
     }
     fields = {field: options.pop(option) for option, field in names.items()}
     fields = {field: given for field, given in fields.items() if given is not None}
-    if not any(name in fields or name in request for name in _ENDS):
+    given = {_field_of(name) for name, part in request.items() if part is not None}
+    if not any(name in fields or name in given for name in _ENDS):
         fields["num_rounds"] = DEFAULT_ROUNDS
-    return fields
+    return {name: part for name, part in request.items() if _field_of(name) not in fields} | fields
+
+
+def _field_of(name: str) -> str:
+    """The field that a request's member is read as, the gateway's own synonyms included."""
+    meant = spelling(name)
+    for field in (*RUN_FIELDS, *TERMS_FIELDS):
+        if meant in {spelling(one) for one in (field.name, *field.synonyms)}:
+            return field.name
+    return name
 
 
 def _players(request: Json) -> list[Json]:

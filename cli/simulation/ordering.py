@@ -14,7 +14,7 @@ from cli.simulation.api import Simulations
 from cli.simulation.delivering import deliver
 from cli.simulation.editing import Json, assign, axis, named_or_file, read_document
 from cli.simulation.following import detached
-from cli.simulation.options import Output, Table, output_options, run_fields, run_options, table_options
+from cli.simulation.options import Output, Table, output_options, run_options, table_options, with_run
 
 __all__ = ["compare", "order", "run", "sweep"]
 
@@ -42,7 +42,7 @@ def run(request: str | None, url: str | None, **options: Any) -> None:
             raise click.UsageError(f"{request} is a {kind}: use `simulate {kind.replace('comparison', 'compare')}`")
     output, table = Output.taken(options), Table.taken(options)
     wanted = table.applied(given) if kind == "simulation" else given
-    order(url, wanted | run_fields(options, wanted), kind, output)
+    order(url, with_run(wanted, options), kind, output)
 
 
 @click.command()
@@ -81,7 +81,7 @@ def compare(a: Any, b: Any, set_b: tuple[str, ...], url: str | None, **options: 
     side_a, side_b = table.applied(side_a), table.applied(side_a | side_b)
     for assignment in set_b:
         assign(side_b, assignment)
-    order(url, {"a": side_a, "b": side_b} | common | run_fields(options, common), "comparison", output)
+    order(url, {"a": side_a, "b": side_b} | with_run(common, options), "comparison", output)
 
 
 @click.command()
@@ -113,7 +113,7 @@ def sweep(request: str | None, axes: tuple[str, ...], url: str | None, **options
         raise click.UsageError(
             "nothing varies: give one --axis or two, as --axis casino.reshuffle_penetration=0.5:0.9:0.1"
         )
-    order(url, {"base": base, "axes": varied} | given | run_fields(options, given), "sweep", output)
+    order(url, {"base": base, "axes": varied} | with_run(given, options), "sweep", output)
 
 
 def order(url: str | None, request: Json, kind: str, output: Output) -> None:

@@ -55,6 +55,21 @@ def test_options_add_to_a_file(gateway: FakeGateway, run: Run, tmp_path: Path) -
     }
 
 
+@pytest.mark.parametrize(
+    "length", [{"rounds": 5000}, {"Number of Rounds": 5000}, {"target_se": 0.01}, {"blocks": 7}, {"num-rounds": "5M"}]
+)
+def test_a_length_in_any_spelling_is_left_as_it_is(gateway: FakeGateway, run: Run, length: dict[str, object]) -> None:
+    assert sent(gateway, run, "-", typed=json.dumps(length)) == length
+
+
+def test_a_length_that_is_null_is_filled_in(gateway: FakeGateway, run: Run) -> None:
+    assert sent(gateway, run, "-", typed='{"rounds": null, "seed": 1}') == {"num_rounds": 10**8, "seed": 1}
+
+
+def test_an_option_takes_the_place_of_a_synonym_in_the_file(gateway: FakeGateway, run: Run) -> None:
+    assert sent(gateway, run, "-", "--rounds", "9", typed='{"rounds": 5000}') == {"num_rounds": 9}
+
+
 def test_a_request_comes_from_standard_input(gateway: FakeGateway, run: Run) -> None:
     assert sent(gateway, run, "-", typed='{"num_rounds": 5}') == {"num_rounds": 5}
 
@@ -190,6 +205,14 @@ def test_every_mistake_in_a_request_is_told_with_its_place(gateway: FakeGateway,
         "/casino/reshuffle_penetration: A share is expected, not 101.",
         "/num_rounds: 1 to 10^12 rounds are expected, not 0.",
     ]
+
+
+def test_who_is_told_the_places_is_not_told_which_member_holds_them(gateway: FakeGateway, run: Run) -> None:
+    errors = [{"pointer": "/seed", "detail": "No."}, {"pointer": "/mode", "detail": "Neither."}]
+    detail = "2 things are wrong; `errors` names the place of each."
+    gateway.answers[CREATE] = (400, {"detail": detail, "code": "invalid_request", "errors": errors})
+    lines = run("simulate", "--rounds", "9").stderr.splitlines()
+    assert lines == ["2 things are wrong:", "/seed: No.", "/mode: Neither."]
 
 
 def test_what_was_understood_is_told_and_keeps_out_of_the_output(gateway: FakeGateway, run: Run) -> None:
