@@ -51,7 +51,11 @@ def _url_of(data: Path, name: str, title: str) -> str:
     folder = DataFolder(data)
     url = folder.server_url(name)
     if url is None:
-        click.echo(f"{folder.path} has no embedded {title}; start one with `jobstream up --data {data}`.", err=True)
+        click.echo(
+            f"{folder.path} has no embedded {title}; where `jobstream up` or `demo` serves from another folder, give its "
+            f"--data here too, else start one with `jobstream up --data {data}`.",
+            err=True,
+        )
         sys.exit(1)
     return url
 

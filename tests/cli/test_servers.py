@@ -48,4 +48,7 @@ def test_postgres_is_told_as_its_operator(data: Path) -> None:
 def test_a_folder_without_the_server_is_explained(tmp_path: Path, command: str, title: str) -> None:
     told = CliRunner().invoke(main, [command, "--data", str(tmp_path)])
     assert (told.exit_code, told.stdout) == (1, "")
-    assert f"{tmp_path} has no embedded {title}; start one with `jobstream up" in told.stderr
+    assert (
+        f"{tmp_path} has no embedded {title}; where `jobstream up` or `demo` serves from another folder" in told.stderr
+    )
+    assert "give its --data here too, else start one with `jobstream up --data" in told.stderr
