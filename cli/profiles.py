@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -89,7 +90,8 @@ def create(profile_type: str, name: str, data: Any, sets: tuple[str, ...], as_js
     body = {"profile_type": profile_type, "name": name, "data": _edited(_document(data), sets)}
 
     async def work(client: Client) -> None:
-        _made(await Profiles(client).create(body), as_json)
+        with _places_in_data():
+            _made(await Profiles(client).create(body), as_json)
 
     call(url, work)
 
@@ -121,7 +123,8 @@ def update(
     async def work(client: Client) -> None:
         found = await _found(client, profile, profile_type)
         whole = _edited(changes, sets) if replace else changes
-        _made(await Profiles(client).update(str(found["id"]), whole, replace=replace), as_json)
+        with _places_in_data():
+            _made(await Profiles(client).update(str(found["id"]), whole, replace=replace), as_json)
 
     call(url, work)
 
@@ -141,7 +144,8 @@ def copy(
     async def work(client: Client) -> None:
         found = await _found(client, profile, profile_type)
         body = {"profile_type": found["profile_type"], "name": name, "data": _edited(dict(found["data"]), sets)}
-        _made(await Profiles(client).create(body), as_json)
+        with _places_in_data():
+            _made(await Profiles(client).create(body), as_json)
 
     call(url, work)
 
@@ -204,19 +208,34 @@ def _edited(data: Json, sets: Iterable[str]) -> Json:
     return data
 
 
+@contextmanager
+def _places_in_data() -> Iterator[None]:
+    """Let a refusal name places in what the person wrote, which a request holds as its `data`."""
+    try:
+        yield
+    except Refused as refusal:
+        faults = tuple((_place_in_data(place), reason) for place, reason in refusal.faults)
+        raise Refused(refusal.detail, refusal.code, refusal.status, faults) from None
+
+
+def _place_in_data(place: str) -> str:
+    return (place.removeprefix("/data") or "/") if place == "/data" or place.startswith("/data/") else place or "/"
+
+
 def _print(found: list[Json], as_json: bool, *, default: bool) -> None:
     chosen = [each for each in found if _is_default(each) == default]
+    chosen.sort(key=lambda each: (TYPES.index(each["profile_type"]), each["name"]))
     if as_json:
         print_json(chosen)
         return
     for each in chosen:
         about = str((each.get("data") or {}).get("description") or "")
-        click.echo(f"{each['id']}  {each['profile_type']:<17} {each['name']:<24} {about}".rstrip())
+        click.echo(f"{each['name']:<24} {each['profile_type']:<17} {each['id']}  {about}".rstrip())
 
 
 def _made(profile: Json, as_json: bool) -> None:
     for note in profile.get("notes") or []:
-        click.echo(f"{note.get('pointer') or '/'}: {note.get('detail')}", err=True)
+        click.echo(f"{_place_in_data(note.get('pointer') or '')}: {note.get('detail')}", err=True)
     if as_json:
         print_json(profile)
     else:

@@ -92,7 +92,14 @@ def test_a_mistake_in_a_profile_is_told_with_its_place(gateway: FakeGateway, run
     gateway.answers["POST", "/api/profiles/"] = (400, {"detail": "One mistake.", "code": "x", "errors": errors})
     result = run("profiles", "create", "casino", "corner", "--set", "deck_count=9")
     assert result.exit_code == 1
-    assert "/data/deck_count: 1 to 8 decks are expected, not 9." in result.stderr
+    assert "\n/deck_count: 1 to 8 decks are expected, not 9." in result.stderr
+
+
+def test_default_ones_are_listed_by_type_and_name_with_the_name_first(gateway: FakeGateway, run: Run) -> None:
+    flat = {"id": "4", "profile_type": "betting_strategy", "name": "flat", "data": {}, "default": True}
+    gateway.answers[LIST] = (200, [NONE, flat, H17, H17 | {"name": "one_deck"}])
+    names = [line.split()[0] for line in run("profiles", "defaults").stdout.splitlines()]
+    assert names == ["one_deck", "six_deck_h17", "flat", "none"]
 
 
 @pytest.mark.parametrize(("answer", "status", "calls"), [("y\n", 0, 1), ("n\n", 1, 0)])
