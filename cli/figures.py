@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["NONE", "count", "duration", "figure", "interval", "money", "percent", "rate", "short_count"]
+__all__ = ["NONE", "count", "duration", "figure", "interval", "money", "percent", "rate", "short_count", "spread"]
 
 NONE = "-"
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -57,6 +57,15 @@ def interval(value: float | None, low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return percent(value)
     return f"{100 * value:.4f} % ± {50 * (high - low):.4f} %"
+
+
+def spread(value: float | None, ends: tuple[float, float] | None) -> str:
+    """A plain number and half of the width of its interval, which keeps enough digits not to be rounded away."""
+    if value is None or not ends or None in ends:
+        return figure(value)
+    half = (ends[1] - ends[0]) / 2
+    digits = max(4, 1 - math.floor(math.log10(half))) if 0 < half < math.inf else 4
+    return f"{value:,.{digits}f} ± {half:,.{digits}f}"
 
 
 def duration(seconds: float | None) -> str:

@@ -46,10 +46,15 @@ class Simulations:
             raise Refused("the simulation has ended, but its result cannot be read yet; try again later") from None
         return found
 
-    async def list(self, *, status: str = "", limit: int = 50) -> list[Json]:
-        query = httpx2.QueryParams({"limit": limit} | ({"status": status} if status else {}))
-        found: list[Json] = await self._client.call("GET", f"/api/simulations/?{query}")
-        return found
+    async def list(self, *, status: str = "", limit: int = 50, results: bool = False) -> list[Json]:
+        """The newest ones; with `results`, of which the gateway gives a few at a time."""
+        query = {"limit": limit} | ({"status": status} if status else {}) | ({"full": 1} if results else {})
+        found: list[Json] = []
+        path: str | None = f"/api/simulations/?{httpx2.QueryParams(query)}"
+        while path and len(found) < limit:
+            page, path = await self._client.page(path)
+            found += page
+        return found[:limit]
 
     async def file(self, job_id: str, name: str) -> bytes:
         """`result.csv` or `report.html`."""

@@ -16,7 +16,7 @@ from cli.simulation.delivering import deliver, print_json, show_finished
 from cli.simulation.editing import assign, named_or_file
 from cli.simulation.following import detached
 from cli.simulation.options import Output, output_options
-from cli.simulation.tables import plain_table, result_console, show_hands, show_priced
+from cli.simulation.tables import line_of, plain_table, result_console, show_hands, show_priced
 from libs.jobs.state import Status
 
 __all__ = ["defaults", "listing", "reprice", "rerun", "show", "stop"]
@@ -31,14 +31,17 @@ STOP_SECONDS = 10.0
     "--status", type=click.Choice([each.value for each in Status]), default=None, help="Only those in this status."
 )
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@click.option("--results", is_flag=True, help="Also how many rounds were played and the EVs; reads every result.")
 @url_option
-def listing(status: str | None, limit: int, url: str | None) -> None:
-    """List your simulations, the newest first."""
+def listing(status: str | None, limit: int, results: bool, url: str | None) -> None:
+    """List your simulations, the newest first: id, status, when it was ordered, what."""
 
     async def work(client: Client) -> None:
-        for each in await Simulations(client).list(status=status or "", limit=limit):
-            of = f" (a cell of {each['parent_id']})" if each.get("parent_id") else ""
-            click.echo(f"{each['job_id']}  {each['status']:<10} {each.get('description') or ''}{of}")
+        found = await Simulations(client).list(status=status or "", limit=limit, results=results)
+        for each in found:
+            click.echo(line_of(each))
+        if not found:
+            click.echo("none", err=True)
 
     call(url, work)
 
@@ -72,26 +75,32 @@ def stop(job_id: str, url: str | None) -> None:
     """End a running simulation with what it has: the result counts the rounds so far."""
 
     async def work(client: Client) -> None:
-        await _stopped(Simulations(client), job_id)
+        if (ended := await _stopped(Simulations(client), job_id)) is not None:
+            raise Refused(f"it has already ended: it is {ended}. See it:  jobstream simulate show {job_id}")
         click.echo(f"It ends with what it has. See it:  jobstream simulate show {job_id}", err=True)
 
     call(url, work)
 
 
-async def _stopped(simulations: Simulations, job_id: str) -> None:
-    """Stop a simulation, also one that was just created: until a runner has it, nobody listens."""
+async def _stopped(simulations: Simulations, job_id: str) -> str | None:
+    """Stop a simulation, also one that was just created: until a runner has it, nobody listens. The status of one that had
+    ended before. Raises `Refused`."""
     patience = time.monotonic() + STOP_SECONDS
     while True:
         try:
             await simulations.stop(job_id)
         except Refused as refusal:
-            if refusal.code != "nobody_waits" or time.monotonic() > patience:
+            if refusal.code != "nobody_waits":
                 raise
-            if (await simulations.get(job_id))["status"] in END_STATES:
-                raise
+            status = str((await simulations.get(job_id))["status"])
+            if status in END_STATES:
+                return status
+            if time.monotonic() > patience:
+                hint = f"See how far it is:  jobstream watch {job_id}"
+                raise Refused(f"it is being stopped already, or no runner has begun it yet. {hint}") from None
             await asyncio.sleep(ASK_AGAIN_SECONDS)
         else:
-            return
+            return None
 
 
 @click.command()
@@ -106,14 +115,14 @@ def rerun(job_id: str, url: str | None, **options: Any) -> None:
     async def work(client: Client) -> int:
         simulations = Simulations(client)
         before = await simulations.get(job_id)
+        if not (digests := _digests(before.get("result_data") or {})):
+            raise Refused(_why_not_again(before, job_id))
         created = await simulations.rerun(job_id)
         made.append(str(created["job_id"]))
         status = await deliver(client, created, output)
         if status or not output.watch:
             return status
         old, new = ((each.get("result_data") or {}) for each in (before, await simulations.get(made[0])))
-        if not (digests := _digests(old)):
-            raise Refused(f"{job_id} has no result to compare with")
         same = digests == _digests(new)
         engines = [str(each.get("engine_version")) for each in (old, new)]
         because = "" if engines[0] == engines[1] else f": it was engine {engines[0]} then, and is {engines[1]} now"
@@ -121,6 +130,18 @@ def rerun(job_id: str, url: str | None, **options: Any) -> None:
         return 0 if same else 1
 
     sys.exit(call(url, work, interrupted=lambda: click.echo(detached(made[0]), err=True) if made else None))
+
+
+def _why_not_again(simulation: Json, job_id: str) -> str:
+    """What to do about a simulation without a result that a rerun could be compared with."""
+    status = str(simulation.get("status"))
+    ways = {
+        "done": "order it anew:  jobstream simulate",
+        "failed": f"try it once more:  jobstream retry {job_id}",
+        "cancelled": f"go on with it:  jobstream retry {job_id}",
+    }
+    way = ways.get(status, f"wait for its end first:  jobstream watch {job_id}")
+    return f"the simulation is {status} and has no result to compare with; {way}"
 
 
 def _digests(result: Json) -> list[str]:
@@ -139,6 +160,7 @@ def _digests(result: Json) -> list[str]:
 )
 @click.option("--bankroll", type=float, help="For the risk of ruin; default: the player's.")
 @click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="One value of the strategy, as min_bet=10.")
+@click.option("--counts", is_flag=True, help="Also a table by count.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
 @url_option
 def reprice(
@@ -147,6 +169,7 @@ def reprice(
     player: int,
     bankroll: float | None,
     sets: tuple[str, ...],
+    counts: bool,
     as_json: bool,
     url: str | None,
 ) -> None:
@@ -162,7 +185,7 @@ def reprice(
         if as_json:
             print_json(priced)
         else:
-            show_priced(result_console(), priced)
+            show_priced(result_console(), priced, job_id, counts=counts)
 
     call(url, work)
 

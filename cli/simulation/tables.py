@@ -10,14 +10,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.figures import NONE, count, duration, figure, interval, money, percent, rate, short_count
+from cli.figures import NONE, count, duration, figure, interval, money, percent, rate, short_count, spread
 
-__all__ = ["plain_table", "result_console", "show_counts", "show_hands", "show_outcomes", "show_priced", "show_result"]
+__all__ = [
+    "line_of",
+    "plain_table",
+    "result_console",
+    "show_counts",
+    "show_hands",
+    "show_outcomes",
+    "show_priced",
+    "show_result",
+]
 
 Json = dict[str, Any]
 Row = tuple[str, Callable[[Json], str]]
 
 PIPE_WIDTH = 160
+
+_ENDS = {"target": "ended at the target", "by_hand": "stopped by hand"}
 
 _PLAYER_ROWS: tuple[Row, ...] = (
     ("EV per round, of the initial bet", lambda p: percent(p.get("ev"))),
@@ -30,12 +41,12 @@ _PLAYER_ROWS: tuple[Row, ...] = (
     ("SCORE", lambda p: figure(p.get("score"), 3)),
     ("DI", lambda p: figure(p.get("di"), 3)),
     ("N0, rounds", lambda p: short_count(p.get("n0"))),
-    ("risk of ruin", lambda p: percent(p.get("risk_of_ruin"), 2)),
+    ("risk of ruin, if played for ever", lambda p: NONE if p.get("sessions") else percent(p.get("risk_of_ruin"), 2)),
     ("net", lambda p: money(p.get("net_gain_loss"))),
     ("wagered", lambda p: money(p.get("total_wagered"))),
     ("net of what was wagered", lambda p: percent(p.get("player_edge"))),
     ("bankroll at first", lambda p: money(p.get("initial_bankroll"))),
-    ("bankroll in the end", lambda p: money(p.get("final_bankroll"))),
+    ("bankroll in the end", lambda p: NONE if p.get("sessions") else money(p.get("final_bankroll"))),
 )
 
 
@@ -63,6 +74,26 @@ def show_result(console: Console, kind: str, result: Json) -> None:
             _show_sweep(console, result)
         case _:
             _show_simulation(console, result)
+
+
+def line_of(simulation: Json) -> str:
+    """A simulation in a list; its numbers where its result is at hand."""
+    created = str(simulation.get("created_at") or "")[:16].replace("T", " ")
+    of = f" (a cell of {simulation['parent_id']})" if simulation.get("parent_id") else ""
+    facts = [
+        f"{simulation['job_id']}  {simulation['status']:<10} {created:<16}  {simulation.get('description') or ''}{of}"
+    ]
+    if isinstance(result := simulation.get("result_data"), dict):
+        facts += [f"{short_count(result['rounds'])} rounds played"] if result.get("rounds") is not None else []
+        facts += [_ENDS[result["stopped"]]] if result.get("stopped") in _ENDS else []
+        facts += [f"EV of {player.get('name')} {_estimate(player)}" for player in _players(result)]
+        facts += [f"difference of EV {_difference(each)}" for each in result.get("difference") or []]
+    return " · ".join(facts)
+
+
+def _difference(difference: Json) -> str:
+    low, high = difference.get("interval") or (None, None)
+    return interval(difference.get("ev_difference"), low, high)
 
 
 def show_counts(console: Console, result: Json) -> None:
@@ -133,17 +164,22 @@ def _hand(hand: Json) -> str:
     return f"{' '.join(hand.get('cards') or [])}{decided},{insured} bet {money(hand.get('bet'))}: {outcome}"
 
 
-def show_priced(console: Console, priced: Json) -> None:
-    """Another ramp's numbers, from the counts of an old result."""
-    table = _table("the same rounds with other bets")
+def show_priced(console: Console, priced: Json, job_id: str, *, counts: bool = False) -> None:
+    """Another ramp's numbers, from the counts of an old result; with `counts` also those of every count."""
+    ramp = str((priced.get("betting_strategy") or {}).get("name") or "the ramp")
+    facts = [f"{ramp} on the rounds of {job_id}"]
+    facts += [f"{count(priced['rounds'])} rounds"] if priced.get("rounds") is not None else []
+    facts += [f"bankroll {money(priced['bankroll'])}"] if priced.get("bankroll") is not None else []
+    console.print(Text(" · ".join(facts), style="bold"), soft_wrap=True)
+    table = _table(None)
     table.add_column("")
-    table.add_column("", justify="right")
+    table.add_column(str(priced.get("name") or ""), justify="right")
     for label, read in _PLAYER_ROWS:
         if (shown := read(priced)) != NONE:
             table.add_row(label, shown)
     console.print(table)
-    if rows := priced.get("by_count"):
-        show_counts(console, {"players": [{"name": "priced", "by_count": rows}]})
+    if counts and (rows := priced.get("by_count")):
+        show_counts(console, {"players": [{"name": ramp, "by_count": rows}]})
     if assumption := priced.get("assumption"):
         console.print(Text(str(assumption), style="dim"))
 
@@ -162,7 +198,7 @@ def _show_simulation(console: Console, result: Json) -> None:
         _add(table, label, [read(player) for player in players])
     _sessions(table, players)
     console.print(table)
-    _provenance(console, result)
+    _provenance(console, result, spread=any(player.get("sessions") for player in players))
 
 
 def _show_comparison(console: Console, result: Json) -> None:
@@ -176,12 +212,11 @@ def _show_comparison(console: Console, result: Json) -> None:
         table.add_column(str(difference.get("name") or pair[0].get("name")))
         for heading in ("A", "B", "B - A"):
             table.add_column(heading, justify="right")
-        low, high = difference.get("interval") or (None, None)
         gaps = {
-            "EV per round, of the initial bet": interval(difference.get("ev_difference"), low, high),
+            "EV per round, of the initial bet": _difference(difference),
             "standard error": percent(difference.get("standard_error")),
             "95 % interval": _between(difference.get("interval")),
-            "win per 100 rounds": figure(difference.get("win_rate_difference")),
+            "win per 100 rounds": spread(difference.get("win_rate_difference"), difference.get("win_rate_interval")),
         }
         _strategies(table, pair, "")
         for label, read in _PLAYER_ROWS:
@@ -189,17 +224,17 @@ def _show_comparison(console: Console, result: Json) -> None:
         _add(table, "correlation of the two", ["", "", figure(difference.get("correlation"), 3)])
         _add(table, "rounds saved by common cards", ["", "", _times(difference.get("variance_ratio"))])
         console.print(table)
-    _provenance(console, result)
+    _provenance(console, result, spread=True)
 
 
 def _show_sweep(console: Console, result: Json) -> None:
     axes, cells = result.get("axes") or [], result.get("cells") or []
-    console.print(Text(_heading(result), style="bold"), soft_wrap=True)
+    console.print(Text(f"base: {_heading(result)}", style="bold"), soft_wrap=True)
     if line := result.get("casino"):
-        console.print(Text(str(line)), soft_wrap=True)
+        console.print(Text(f"base: {line}"), soft_wrap=True)
     if len(axes) == 2:
         _grid(console, axes, cells)
-        _provenance(console, result)
+        _provenance(console, result, spread=True)
         return
     table = _table(None)
     for each in axes:
@@ -213,7 +248,7 @@ def _show_sweep(console: Console, result: Json) -> None:
     ):
         table.add_column(heading, justify=side)  # type: ignore[arg-type]
     for cell in cells:
-        labels = [str(label) for label in cell.get("labels") or []]
+        labels = [_value(each, str(label)) for each, label in zip(axes, cell.get("labels") or [], strict=False)]
         players = _players(cell)
         for player in players:
             table.add_row(
@@ -227,7 +262,7 @@ def _show_sweep(console: Console, result: Json) -> None:
         if not players:
             table.add_row(*labels, "", str(cell.get("error") or cell.get("status") or NONE))
     console.print(table)
-    _provenance(console, result)
+    _provenance(console, result, spread=True)
 
 
 def _grid(console: Console, axes: Sequence[Json], cells: Iterable[Json]) -> None:
@@ -248,11 +283,26 @@ def _grid(console: Console, axes: Sequence[Json], cells: Iterable[Json]) -> None
         table = _table(None)
         table.add_column("")
         for column in columns:
-            table.add_column(column, justify="right")
+            table.add_column(_value(axes[1], column), justify="right")
         for row in rows:
             shown = [_cell(by_labels.get((row, column)), number, best == (row, column)) for column in columns]
-            table.add_row(row, *shown)
+            table.add_row(_value(axes[0], row), *shown)
         console.print(table)
+
+
+def _value(axis: Json, label: str) -> str:
+    """A value of an axis as a heading that can stand alone: `true` and `false` say nothing without the rule's name."""
+    name = str(axis.get("label") or axis.get("path")).replace("_", " ")
+    match (str(axis.get("path")).rpartition("/")[2].lower(), label):
+        case ("hit_on_soft_17" | "h17", "true") | ("s17", "false"):
+            return "H17"
+        case ("hit_on_soft_17" | "h17", "false") | ("s17", "true"):
+            return "S17"
+        case (_, "true"):
+            return name
+        case (_, "false"):
+            return f"no {name}"
+    return label
 
 
 def _cell(cell: Json | None, number: int, best: bool) -> Text:
@@ -290,7 +340,7 @@ def _sessions(table: Table, players: Sequence[Json]) -> None:
         ("rounds to ruin", lambda s: count(s.get("mean_rounds_to_ruin"))),
         ("reached the goal", lambda s: interval(s.get("goal_share"), *(s.get("goal_interval") or (None, None)))),
         ("mean bankroll in the end", lambda s: money(s.get("final_mean"))),
-        ("its SD", lambda s: money(s.get("final_sd"))),
+        ("SD of the bankroll in the end", lambda s: money(s.get("final_sd"))),
     )
     for label, read in rows:
         _add(table, label, [read(each) for each in sessions])
@@ -301,8 +351,10 @@ def _add(table: Table, label: str, cells: Sequence[str]) -> None:
         table.add_row(label, *cells)
 
 
-def _provenance(console: Console, result: Json) -> None:
-    """What it takes to get the same again, and how what was sent was understood."""
+def _provenance(console: Console, result: Json, *, spread: bool) -> None:
+    """What it takes to get the same again, and how what was sent was understood; with `spread` what a ± above means."""
+    if spread:
+        console.print(Text("± is half of the 95 % interval", style="dim"))
     facts = [
         f"{label} {result[field]}"
         for label, field in (("seed", "seed"), ("engine", "engine_version"), ("blocks", "blocks"))
@@ -322,8 +374,7 @@ def _heading(result: Json) -> str:
     facts += [f"{count(result['rounds'])} rounds"] if result.get("rounds") is not None else []
     facts += [duration(result["seconds"])] if result.get("seconds") is not None else []
     facts += [rate(result["rounds_per_second"])] if result.get("rounds_per_second") else []
-    ends = {"target": "ended at the target", "by_hand": "stopped by hand"}
-    facts += [ends[result["stopped"]]] if result.get("stopped") in ends else []
+    facts += [_ENDS[result["stopped"]]] if result.get("stopped") in _ENDS else []
     return " · ".join(fact for fact in facts if fact)
 
 

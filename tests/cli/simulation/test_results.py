@@ -119,6 +119,27 @@ def test_a_comparison_shows_the_difference(gateway: FakeGateway, run: Run) -> No
     assert "25 times" in text
 
 
+def test_every_plus_minus_of_a_comparison_is_of_95_percent_and_has_digits(gateway: FakeGateway, run: Run) -> None:
+    document = comparison()
+    document["difference"][0] |= {"win_rate_difference": -0.2, "win_rate_interval": [-0.200012, -0.199988]}
+    gateway.simulation(JOB, document)
+    text = run("simulate", "compare", "six_deck_s17", "six_deck_h17").stdout
+    assert "-0.200000 ± 0.000012" in text
+    assert "± is half of the 95 % interval" in text
+
+
+def test_sessions_tell_one_share_of_ruin_and_one_bankroll_in_the_end(gateway: FakeGateway, run: Run) -> None:
+    sessions = {"sessions": 10, "ruin_share": 0.25, "ruin_interval": [0.2, 0.3], "final_mean": 950.0, "final_sd": 31.0}
+    gateway.simulation(JOB, simulation(players=[json_of(player()) | {"sessions": sessions}]))
+    text = run(*SIMULATE).stdout
+    assert "risk of ruin" not in text
+    assert "25.0000 % ± 5.0000 %" in text
+    assert [line.split("  ")[0].strip() for line in text.splitlines() if "in the end" in line] == [
+        "mean bankroll in the end",
+        "SD of the bankroll in the end",
+    ]
+
+
 def test_the_progress_of_a_comparison_is_that_of_the_difference(gateway: FakeGateway, run: Run) -> None:
     gateway.simulation(JOB, comparison(), PROGRESS, kind="comparison")
     said = "difference of EV -0.4000 % ± 0.0200 %"
@@ -141,6 +162,16 @@ def test_a_sweep_of_two_axes_is_a_grid(gateway: FakeGateway, run: Run) -> None:
     text = run("simulate", "sweep", "--axis", "casino.deck_count=2,6").stdout
     assert "EV of default: penetration down, decks across" in text
     assert next(line for line in text.splitlines() if line.startswith(" 0.5 ")).count("%") == 4
+    assert text.splitlines()[0].startswith("base: six_deck_s17")
+
+
+def test_true_and_false_of_an_axis_are_told_as_rules(gateway: FakeGateway, run: Run) -> None:
+    one = SweepAxis(path="/casino/hit_on_soft_17", label="hit_on_soft_17", values=("true", "false"))
+    two = SweepAxis(path="/casino/DAS", label="DAS", values=("true", "false"))
+    gateway.simulation(JOB, sweep(one, two))
+    lines = run("simulate", "sweep", "--axis", "casino.DAS=true,false").stdout.splitlines()
+    assert any(line.split() == ["DAS", "no", "DAS"] for line in lines)
+    assert {line.split()[0] for line in lines if "%" in line} >= {"H17", "S17"}
 
 
 def json_of(value: Any) -> Any:
