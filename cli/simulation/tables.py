@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.figures import NONE, count, duration, figure, interval, money, percent, rate, short_count, spread
+from libs.simulation import axis_wording
+from libs.simulation.documents import SweepAxis
 
 __all__ = [
     "line_of",
@@ -248,7 +250,10 @@ def _show_sweep(console: Console, result: Json) -> None:
     ):
         table.add_column(heading, justify=side)  # type: ignore[arg-type]
     for cell in cells:
-        labels = [_value(each, str(label)) for each, label in zip(axes, cell.get("labels") or [], strict=False)]
+        labels = [
+            axis_wording.value_shown(_axis(each), str(label))
+            for each, label in zip(axes, cell.get("labels") or [], strict=False)
+        ]
         players = _players(cell)
         for player in players:
             table.add_row(
@@ -283,26 +288,16 @@ def _grid(console: Console, axes: Sequence[Json], cells: Iterable[Json]) -> None
         table = _table(None)
         table.add_column("")
         for column in columns:
-            table.add_column(_value(axes[1], column), justify="right")
+            table.add_column(axis_wording.heading(_axis(axes[1]), column), justify="right")
         for row in rows:
             shown = [_cell(by_labels.get((row, column)), number, best == (row, column)) for column in columns]
-            table.add_row(_value(axes[0], row), *shown)
+            table.add_row(axis_wording.heading(_axis(axes[0]), row), *shown)
         console.print(table)
 
 
-def _value(axis: Json, label: str) -> str:
-    """A value of an axis as a heading that can stand alone: `true` and `false` say nothing without the rule's name."""
-    name = str(axis.get("label") or axis.get("path")).replace("_", " ")
-    match (str(axis.get("path")).rpartition("/")[2].lower(), label):
-        case ("hit_on_soft_17" | "h17", "true") | ("s17", "false"):
-            return "H17"
-        case ("hit_on_soft_17" | "h17", "false") | ("s17", "true"):
-            return "S17"
-        case (_, "true"):
-            return name
-        case (_, "false"):
-            return f"no {name}"
-    return label
+def _axis(axis: Json) -> SweepAxis:
+    path = str(axis.get("path") or "")
+    return SweepAxis(path=path, label=str(axis.get("label") or path), values=())
 
 
 def _cell(cell: Json | None, number: int, best: bool) -> Text:

@@ -170,7 +170,7 @@ def test_true_and_false_of_an_axis_are_told_as_rules(gateway: FakeGateway, run: 
     two = SweepAxis(path="/casino/DAS", label="DAS", values=("true", "false"))
     gateway.simulation(JOB, sweep(one, two))
     lines = run("simulate", "sweep", "--axis", "casino.DAS=true,false").stdout.splitlines()
-    assert any(line.split() == ["DAS", "no", "DAS"] for line in lines)
+    assert any(line.split() == ["DAS:", "yes", "DAS:", "no"] for line in lines)
     assert {line.split()[0] for line in lines if "%" in line} >= {"H17", "S17"}
 
 
