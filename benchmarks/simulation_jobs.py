@@ -15,6 +15,7 @@ from typing import Any
 import click
 import httpx2
 import msgspec
+import websockets
 from websockets.asyncio.client import connect
 
 from benchmarks.figures import figure
@@ -92,7 +93,7 @@ async def _simulate(person: Person, rounds: int) -> _Run:
                     elif frame["kind"] == "status" and frame["status"] in ("done", "failed", "cancelled"):
                         run.seconds = now
                         break
-        except OSError:
+        except (OSError, websockets.WebSocketException):
             await asyncio.sleep(0.1)
     run.result = (await person.call("GET", f"/api/simulations/{run.job_id}/?min_version={seq}")).json()
     if run.result["status"] != "done":

@@ -34,6 +34,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._receiving = False  # a request has begun and is not complete
         self._in_head = True
         self._head_bytes = 0
+        self._upgraded = False  # to a socket, which has its own patience
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -57,6 +58,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._arm()
 
     def handle_websocket_upgrade(self) -> None:
+        self._upgraded = True
         self._disarm()
         super().handle_websocket_upgrade()
 
@@ -82,7 +84,7 @@ class HttpProtocol(HttpToolsProtocol):
     # -- patience ------------------------------------------------------------------------------------------------------
 
     def _awaits_request(self) -> bool:
-        return self._receiving or self.cycle is None or self.cycle.response_complete
+        return not self._upgraded and (self._receiving or self.cycle is None or self.cycle.response_complete)
 
     def _arm(self) -> None:
         self._deadline = self.loop.call_later(RECEIVE_SECONDS, self._expired)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+import websockets
 
 from libs.process.serving import serving
 from services.gateway import http_protocol
@@ -94,6 +96,24 @@ async def test_a_body_that_does_not_come_to_its_end_is_given_up(
     head = f"POST /api/jobs/ HTTP/1.1\r\nAuthorization: {desk.as_()['Authorization']}\r\nContent-Length: 99\r\n\r\n"
     assert await answer_to(port, head.encode(), b'{"prompt":') == b""
     assert "error" not in capsys.readouterr().out
+
+
+async def test_a_socket_is_no_request_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "RECEIVE_SECONDS", 0.05)
+
+    async def echo(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
+
+    async with (
+        serving(echo, "127.0.0.1", 0, http=HttpProtocol) as url,
+        websockets.connect(url.replace("http", "ws", 1)) as socket,
+    ):
+        await asyncio.sleep(0.2)
+        await socket.send("still there?")
+        assert await socket.recv() == "still there?"
 
 
 async def test_an_answer_may_take_longer_than_its_request(
