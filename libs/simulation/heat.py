@@ -34,7 +34,7 @@ def heat_maps(result: SweepResult) -> list[HeatMap]:
     if len(result.axes) != 2:
         return []
     maps = [
-        _map(result, "EV", "Per initial bet, with its standard error.", lambda player: player.ev, _ev, _error),
+        _map(result, "EV", "Per initial bet, with its 95 % interval.", lambda player: player.ev, _ev, _error),
     ]
     if any((_first(cell, lambda player: player.score) or 0) > 0 for cell in result.cells):
         caption = "Won per 100 rounds with a bankroll of 10,000 and the best bets; 0 where the game is not won."
@@ -47,7 +47,8 @@ def _ev(player: PlayerNumbers) -> str:
 
 
 def _error(player: PlayerNumbers) -> str:
-    return "" if player.standard_error is None else f"±{wording.percent(player.standard_error, 3, plus=False)}"
+    half = wording.half_width(player.interval)
+    return "" if half is None else f"±{wording.percent(half, 3, plus=False)}"
 
 
 def _score(player: PlayerNumbers) -> str:

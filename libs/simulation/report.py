@@ -6,6 +6,7 @@ Everything that a user named is escaped. The same result gives the same bytes.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ from libs.simulation.axis_wording import value_shown
 from libs.simulation.documents import ComparisonResult, SimulationResult, SweepResult
 from libs.simulation.heat import heat_maps
 from libs.simulation.result import read
+from libs.simulation.statistics import interval_95
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -97,6 +99,8 @@ def _sweep(result: SweepResult) -> str:
         title=f"{' by '.join(axis.label for axis in result.axes)}, base {_title(result.configuration)}",
         result=result,
         best=None if result.best is None else result.cells[result.best],
+        sessions=result.configuration.mode == "sessions",
+        ruin=operator.attrgetter("ruin_share" if result.configuration.mode == "sessions" else "risk_of_ruin"),
         failed=sum(cell.players is None for cell in result.cells),
         heats=heat_maps(result),
         plots=sweep_plots(result),
@@ -123,8 +127,11 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "amount": wording.amount,
+        "decimals": wording.decimals,
         "fields": _fields,
+        "half_width": wording.half_width,
         "integer": wording.integer,
+        "interval": interval_95,
         "number": _number,
         "percent": wording.percent,
         "plain": wording.plain,

@@ -9,6 +9,8 @@ __all__ = [
     "MINUS",
     "NARROW_SPACE",
     "amount",
+    "decimals",
+    "half_width",
     "integer",
     "percent",
     "plain",
@@ -58,6 +60,18 @@ def percent(value: float | None, digits: int = 3, *, plus: bool = True, signific
         size = math.floor(math.log10(abs(scaled))) if scaled else 0
         digits = max(0, min(12, significant - 1 - size))
     return f"{signed(scaled, digits) if plus else plain(scaled, digits)}{NARROW_SPACE}%"
+
+
+def half_width(interval: tuple[float, float] | None) -> float | None:
+    """What stands behind the ± of a value with this interval."""
+    return None if interval is None else (interval[1] - interval[0]) / 2
+
+
+def decimals(error: float | None, least: int) -> int:
+    """How many decimals show an error with two digits, and so the value that it belongs to; `least` at the least."""
+    if not error or not math.isfinite(error):
+        return least
+    return max(least, min(9, 1 - math.floor(math.log10(abs(error)))))
 
 
 def short(value: float) -> str:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from libs.blackjack.configuration import BettingStrategy, RampStep
+from libs.blackjack.engine import simulate
 from libs.blackjack.reference import history
 from libs.simulation.documents import ComparisonResult, SimulationResult, SweepResult
 from libs.simulation.report import to_html
@@ -191,3 +192,30 @@ def test_a_sweep_says_of_the_base_that_it_is_one_and_names_what_varies() -> None
     assert "DAS: yes" in text
     assert "H17" in text
     assert "S17" in text
+
+
+@pytest.mark.parametrize("kind", REPORTS)
+def test_what_stands_behind_plus_or_minus_is_95_percent_and_says_so(kind: str) -> None:
+    text = Page(to_html(REPORTS[kind]())).text
+    assert "(95 %)" in text
+    assert "standard error" not in text.replace("until the standard error asked for was reached", "")
+
+
+def test_a_small_difference_in_money_is_not_rounded_to_nothing() -> None:
+    result = _comparison()
+    small = msgspec.structs.replace(
+        result.difference[0], win_rate_difference=0.0012, win_rate_interval=(0.0012 - 0.00034, 0.0012 + 0.00034)
+    )
+    text = Page(to_html(msgspec.structs.replace(result, difference=(small,)))).text
+    assert "+0.00120 per 100 rounds (± 0.00034, 95 %)" in text
+
+
+def test_sessions_are_ruined_so_often_as_they_were_and_by_no_formula() -> None:
+    configuration = made.configuration(made.SPREAD, sessions=True)
+    result = summarize(
+        simulation_order(configuration), simulate([configuration], 7, 0, 4), stopped="rounds", seconds=1.0
+    )
+    text = Page(to_html(result)).text
+    assert "Sessions ruined" in text
+    assert "Risk of ruin" not in text
+    assert text.count("Bankroll at a session's end") == 1

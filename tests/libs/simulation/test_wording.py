@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from libs.simulation.wording import amount, integer, percent, plain, power, short, signed, whole_rounds
+from libs.simulation.wording import (
+    amount,
+    decimals,
+    half_width,
+    integer,
+    percent,
+    plain,
+    power,
+    short,
+    signed,
+    whole_rounds,
+)
 
 
 def _spaced(text: str) -> str:
@@ -43,3 +54,15 @@ def _spaced(text: str) -> str:
 )
 def test_numbers_are_written_for_people(said: str, read: str) -> None:
     assert _spaced(said) == read
+
+
+@pytest.mark.parametrize(
+    ("error", "digits"), [(0.0043, 4), (0.5, 2), (12.0, 2), (0.09, 3), (1e-30, 9), (0.0, 2), (None, 2)]
+)
+def test_an_error_is_never_rounded_away(error: float | None, digits: int) -> None:
+    assert decimals(error, 2) == digits
+
+
+def test_what_stands_behind_plus_or_minus_is_half_the_interval() -> None:
+    assert half_width((-1.0, 3.0)) == 2.0
+    assert half_width(None) is None
