@@ -173,6 +173,9 @@ class SimulationBody(msgspec.Struct, frozen=True, kw_only=True):
     b: Any = None
     base: Any = None
     axes: Any = None
+    profiles: Annotated[
+        Any, Meta(description="an array of `{profile_type, name, data}`: profiles of this request's own")
+    ] = None
     approvals: Annotated[tuple[str, ...], Meta(max_length=16)] = ()
 
 
