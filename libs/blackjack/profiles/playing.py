@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 from libs.blackjack.basic_strategy import Tables, basic_tables, doubling_possible
@@ -30,6 +30,8 @@ from libs.blackjack.profiles.source import Found, Source, shown
 
 __all__ = ["FIELDS", "layer_of", "playing_of", "rank_of"]
 
+FEW_ROWS = 3
+"""Whoever leaves out more than so many rows means to change a strategy, not to write one."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
 TABLES: dict[TableName, tuple[str, ...]] = {
     "hard": tuple(str(total) for total in range(8, 22)),
@@ -303,13 +305,25 @@ def playing_of(layer: Layer, name: str, at: str, casino: Casino | None, findings
     """The strategy that a merged layer says, for the rules of `casino` (null: only what holds for any is checked)."""
     rules = casino or Casino()
     tables: Tables = basic_tables(rules) if "base" in layer else {"hard": {}, "soft": {}, "pairs": {}}
+    absent = 0
     for table, names in TABLES.items():
         own = layer.get(table)
         if own is None and not tables[table]:
+            absent += len(names)
             findings.problem(at, f"The table `{table}` is missing; its rows {_span(table)} are expected.")
         elif own is not None and own is not UNREAD:
+            missing = [row for row in names if row not in own and row not in tables[table]]
+            absent += len(missing)
+            if missing:
+                row_s, are = ("row", "is") if len(missing) == 1 else ("rows", "are")
+                findings.problem(own.at, f"The {row_s} {_runs(missing, names)} of the table `{table}` {are} missing.")
             for row in names:
                 _fill(tables[table], table, row, own, casino, findings)
+    if absent > FEW_ROWS:
+        findings.problem(
+            at,
+            'With `"parent": "basic"` beside the tables, they need only say what is played otherwise than basic strategy.',
+        )
     plays: tuple[IndexPlay, ...] = ()
     insurance: int | None = None
     if said(layer, "index_set", "none") != "none":
@@ -334,22 +348,29 @@ def _fill(
 ) -> None:
     """Write a row's cells over what is there already; what stays empty is a problem."""
     cells = own.get(row)
-    if cells is UNREAD:
-        return
-    if cells is None:
-        if row not in rows:
-            findings.problem(own.at, f"The row {row} of the table `{table}` is missing.")
+    if cells is UNREAD or cells is None:
         return
     filled = rows.setdefault(row, {})
+    empty = [rank for rank in RANKS if rank not in cells and rank not in filled]
+    if empty:
+        findings.problem(cells.at, f"The row {row} of the table `{table}` says nothing against {_runs(empty, RANKS)}.")
     for rank in RANKS:
         found = cells.get(rank)
-        if found is None:
-            if rank not in filled:
-                findings.problem(cells.at, f"The row {row} of the table `{table}` says nothing against {rank}.")
-        elif found is not UNREAD:
+        if found is not None and found is not UNREAD:
             filled[rank] = found.value
             if casino is not None:
                 _playable(found, table, row, rank, casino, findings)
+
+
+def _runs(names: Sequence[str], order: Sequence[str]) -> str:
+    """Some of `order`, those that follow each other together: "8 to 11; 13"."""
+    runs: list[list[str]] = []
+    for name in names:
+        if runs and order.index(name) == order.index(runs[-1][-1]) + 1:
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    return "; ".join(run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
 def _playable(found: Found[Action], table: TableName, row: str, rank: Rank, casino: Casino, findings: Findings) -> None:

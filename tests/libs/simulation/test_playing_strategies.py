@@ -9,6 +9,7 @@ import pytest
 
 from libs.blackjack.basic_strategy import basic_tables
 from libs.blackjack.configuration import RANKS, Casino, IndexPlay
+from libs.simulation.request import InvalidRequest, prepare
 from tests.libs.simulation.asking import NOBODY, player, playing, problems, simulation
 
 TABLES: dict[str, Any] = {**basic_tables(Casino())}
@@ -97,6 +98,28 @@ def test_a_missing_cell_is_a_problem() -> None:
     written = tables()
     del written["pairs"]["8,8"]["A"]
     assert refused(written).keys() == {"/pairs/8,8"}
+
+
+def test_cells_of_a_row_that_are_missing_are_named_together() -> None:
+    written = tables()
+    written["hard"]["16"] = {"2": "S", "5": "S"}
+    assert refused(written) == {"/hard/16": "The row 16 of the table `hard` says nothing against 3 to 4; 6 to A."}
+
+
+def test_rows_that_are_missing_are_named_together_and_the_way_to_write_changes_only_is_shown() -> None:
+    written = tables()
+    written["hard"] = {row: written["hard"][row] for row in ("12", "16")}
+    found = refused(written)
+    assert found.keys() == {"/hard", ""}
+    assert found["/hard"] == "The rows 8 to 11; 13 to 15; 17 to 21 of the table `hard` are missing."
+    assert '"parent": "basic"' in found[""]
+
+
+def test_few_changes_alone_are_three_tables_and_one_hint() -> None:
+    request = {"players": [{"playing_strategy": {"hard": {"16": dict.fromkeys(RANKS, "S")}}}], "num_rounds": 1}
+    with pytest.raises(InvalidRequest) as refusal:
+        prepare("simulation", request, NOBODY, 7)
+    assert len(refusal.value.problems) == 4
 
 
 def test_an_unknown_action_is_a_problem() -> None:
