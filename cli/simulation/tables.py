@@ -200,7 +200,7 @@ def _show_simulation(console: Console, result: Json) -> None:
         _add(table, label, [read(player) for player in players])
     _sessions(table, players)
     console.print(table)
-    _provenance(console, result, spread=any(player.get("sessions") for player in players))
+    _provenance(console, result, spread=False)
 
 
 def _show_comparison(console: Console, result: Json) -> None:
@@ -233,7 +233,7 @@ def _show_sweep(console: Console, result: Json) -> None:
     axes, cells = result.get("axes") or [], result.get("cells") or []
     console.print(Text(f"base: {_heading(result)}", style="bold"), soft_wrap=True)
     if line := result.get("casino"):
-        console.print(Text(f"base: {line}"), soft_wrap=True)
+        console.print(Text(str(line)), soft_wrap=True)
     if len(axes) == 2:
         _grid(console, axes, cells)
         _provenance(console, result, spread=True)
@@ -331,9 +331,9 @@ def _sessions(table: Table, players: Sequence[Json]) -> None:
         return
     rows: tuple[Row, ...] = (
         ("sessions", lambda s: count(s.get("sessions"))),
-        ("ruined", lambda s: interval(s.get("ruin_share"), *(s.get("ruin_interval") or (None, None)))),
+        ("ruined, 95 % interval", lambda s: _within(s.get("ruin_share"), s.get("ruin_interval"))),
         ("rounds to ruin", lambda s: count(s.get("mean_rounds_to_ruin"))),
-        ("reached the goal", lambda s: interval(s.get("goal_share"), *(s.get("goal_interval") or (None, None)))),
+        ("reached the goal, 95 % interval", lambda s: _within(s.get("goal_share"), s.get("goal_interval"))),
         ("mean bankroll in the end", lambda s: money(s.get("final_mean"))),
         ("SD of the bankroll in the end", lambda s: money(s.get("final_sd"))),
     )
@@ -389,6 +389,11 @@ def _part(found: Any, number: int) -> Json:
 
 def _times(ratio: Any) -> str:
     return f"{ratio:.3g} times" if isinstance(ratio, int | float) else NONE
+
+
+def _within(share: float | None, ends: Any) -> str:
+    """A share with its interval, of which it need not be the middle."""
+    return f"{percent(share)} ({_between(ends)})" if ends else percent(share)
 
 
 def _between(pair: Any) -> str:

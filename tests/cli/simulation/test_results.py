@@ -133,7 +133,7 @@ def test_sessions_tell_one_share_of_ruin_and_one_bankroll_in_the_end(gateway: Fa
     gateway.simulation(JOB, simulation(players=[json_of(player()) | {"sessions": sessions}]))
     text = run(*SIMULATE).stdout
     assert "risk of ruin" not in text
-    assert "25.0000 % ± 5.0000 %" in text
+    assert "25.0000 % (20.0000 % to 30.0000 %)" in text
     assert [line.split("  ")[0].strip() for line in text.splitlines() if "in the end" in line] == [
         "mean bankroll in the end",
         "SD of the bankroll in the end",
