@@ -30,7 +30,7 @@ _PARTS = ("start", "scaling", "crashes", "long")
 @click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Default: all.")
 @click.option("--rounds", default=1_000_000_000, show_default=True, help="Of each job that is timed.")
 @click.option("--long-rounds", default=10_000_000_000, show_default=True)
-@click.option("--every", default=1.0, show_default=True, help="Seconds between kills.")
+@click.option("--every", default=4.0, show_default=True, help="Seconds between kills.")
 def main(only: tuple[str, ...], rounds: int, long_rounds: int, every: float) -> None:
     """Run simulation jobs on the whole platform; exits with 1 where a digest differs."""
     chosen = only or _PARTS

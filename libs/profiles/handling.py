@@ -29,7 +29,9 @@ class ProfileDecider:
         code="no_such_profile", reason="there is no such profile", allowed=(CreateProfile.verb,)
     )
 
-    mismatch: Refusal | None = None  # a merge that is asked for again stands for what it makes of the profile as it is by then
+    mismatch: Refusal | None = (
+        None  # a merge that is asked for again stands for what it makes of the profile as it is by then
+    )
 
     def __init__(self, service: str, profiles: Profiles) -> None:
         self.repository = profiles
