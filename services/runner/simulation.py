@@ -166,6 +166,8 @@ class _Course:
         self._tally: Tally | None = None
         self._estimates: tuple[Estimate, ...] = ()
         self._points: list[Convergence] = []
+        self._parts_per_point = 1
+        self._parts = 0
         self._speeds: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
 
     @property
@@ -191,7 +193,9 @@ class _Course:
 
     @property
     def points(self) -> tuple[Convergence, ...]:
-        return tuple(self._points)
+        """How the estimates came to be what they are; the last point is where the run is now."""
+        here = Convergence(rounds=self.rounds, players=self._estimates)
+        return (*(point for point in self._points if point.rounds < here.rounds), here)
 
     async def add(self, tally: Tally) -> None:
         """Take in the part that follows, and tell whoever watches."""
@@ -210,10 +214,14 @@ class _Course:
         await self._report(self.rounds)
 
     def _note_point(self) -> None:
-        """Keep some points, about evenly spread, however long the run: every second one goes when there are too many."""
+        """Keep the estimates after every so many parts: twice as many from then on whenever there are too many points."""
+        self._parts += 1
+        if self._parts % self._parts_per_point:
+            return
         self._points.append(Convergence(rounds=self.rounds, players=self._estimates))
         if len(self._points) > _POINTS:
             self._points = self._points[1::2]
+            self._parts_per_point *= 2
 
     def _expected(self) -> float:
         """The rounds at the end, as far as can be told."""

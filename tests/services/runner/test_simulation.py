@@ -129,6 +129,16 @@ async def test_progress_tells_rounds_speed_time_left_and_the_interval() -> None:
     assert low < data["players"][0]["ev"] < high
 
 
+async def test_the_convergence_of_a_run_of_many_parts_is_evenly_spread_and_ends_at_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(simulation, "_POINTS", 10)
+    monkeypatch.setattr(simulation, "plan", lambda **_: [Part(first_block=n, blocks=1, rounds=1) for n in range(101)])
+    result = await result_of({**REQUEST, "casino": "infinite_s17", "num_rounds": None, "blocks": 101})
+    rounds = [point["rounds"] for point in result["convergence"]]
+    assert rounds == [16, 32, 48, 64, 80, 96, 101]
+
+
 async def test_a_comparison_tells_the_difference_under_the_same_cards() -> None:
     request = {"a": {"casino": "six_deck_s17"}, "b": {"casino": "six_deck_h17"}, "num_rounds": 400_000, "seed": SEED}
     result = await result_of(request, "comparison")
