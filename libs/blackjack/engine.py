@@ -36,8 +36,8 @@ SEED_MAX = 2**53 - 1
 BLOCK_MAX = 2**53
 """Blocks are numbered below it."""
 
-_PILOT_BLOCKS = 256
-_PILOT_ROUNDS = 20_000
+_PILOT_BLOCKS = 16_384
+_PILOT_ROUNDS = 500_000
 _NO_END = 2**62
 
 

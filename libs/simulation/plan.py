@@ -14,7 +14,7 @@ _FIRST_ROUNDS = 1 << 18  # a few hundredths of a second: progress and an early s
 _STEADY_ROUNDS = 1 << 24  # a second or two: the log is a small share of the cost
 _DOUBLE_EVERY = 8
 _PARTS_MAX = 4096
-_MARGIN = 0.001  # what is left to the top-up, since the rounds of a block are an estimate
+_MARGIN = 0.005  # what is left to the top-up, since the rounds of a block are an estimate, good to about a thousandth
 _MARGIN_BLOCKS = 64
 
 

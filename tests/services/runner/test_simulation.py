@@ -57,6 +57,12 @@ async def test_at_least_the_rounds_asked_for_are_played_and_less_than_a_shoe_mor
     assert result["stopped"] == "rounds"
 
 
+@pytest.mark.parametrize("casino", ["single_deck_s17", "double_deck_h17", "six_deck_s17"])
+async def test_so_it_is_for_more_rounds_than_the_estimate_was_made_from(casino: str) -> None:
+    result = await result_of({"casino": casino, "num_rounds": 5_000_000, "seed": SEED})
+    assert 5_000_000 <= result["rounds"] < 5_000_060
+
+
 async def test_the_same_request_gives_the_same_digest() -> None:
     assert (await result_of(REQUEST))["digest"] == (await result_of(REQUEST))["digest"]
 
